@@ -1,0 +1,1 @@
+"""Types, frames, time, randomness, schemas, registries and errors: what everything else speaks."""

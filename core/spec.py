@@ -34,6 +34,8 @@ class Field:
         low: Smallest value possible.
         high: Largest value possible.
         doc: One sentence for people.
+        privileged: A label or truth that only the simulator knows. It is recorded, and never part
+            of an observation.
 
     Raises:
         ConfigError: An unknown dtype, a negative dimension, or bounds in the wrong order.
@@ -46,6 +48,7 @@ class Field:
     low: float = -math.inf
     high: float = math.inf
     doc: str = ""
+    privileged: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -169,6 +172,7 @@ def _field_to_json(field: Field) -> dict[str, Any]:
         "low": field.low if math.isfinite(field.low) else None,
         "high": field.high if math.isfinite(field.high) else None,
         "doc": field.doc,
+        "privileged": field.privileged,
     }
 
 
@@ -181,4 +185,5 @@ def _field_from_json(entry: Mapping[str, Any]) -> Field:
         low=-math.inf if entry["low"] is None else float(entry["low"]),
         high=math.inf if entry["high"] is None else float(entry["high"]),
         doc=entry["doc"],
+        privileged=entry["privileged"],
     )

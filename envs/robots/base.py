@@ -1,0 +1,102 @@
+"""What every robot is: a body on the stage that takes actions and knows its own true state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.errors import ConfigError
+from fleetloop.core.frames import FloatArray, Pose
+from fleetloop.envs.sensors.base import RobotState, SensorConfig
+from fleetloop.envs.stage import Stage
+
+Rig = tuple[SensorConfig, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ActionSpec:
+    """What a robot can be told.
+
+    Attributes:
+        names: One per number, with the unit at the end where it has one.
+        low, high: Bounds, (n,) float32.
+    """
+
+    names: tuple[str, ...]
+    low: npt.NDArray[np.float32]
+    high: npt.NDArray[np.float32]
+
+    def checked(self, action: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Returns the action as float32, clipped to its bounds.
+
+        Raises:
+            ConfigError: Another shape, no numbers, or NaN and infinity.
+        """
+        try:
+            array = np.asarray(action, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"The action {action!r} holds no numbers: {error}.") from error
+        if array.shape != self.low.shape:
+            raise ConfigError(
+                f"The action has shape {array.shape}, should be {self.low.shape}: "
+                f"({', '.join(self.names)})."
+            )
+        if not np.isfinite(array).all():
+            bad = [name for name, value in zip(self.names, array, strict=True)
+                   if not np.isfinite(value)]  # fmt: skip
+            raise ConfigError(
+                f"The action is not finite in {', '.join(bad)}: {array.tolist()}. A policy that "
+                "gives NaN has usually diverged in training."
+            )
+        return np.clip(array, self.low, self.high)
+
+
+class Robot(Protocol):
+    """One robot in one world.
+
+    Attributes:
+        action_spec: What `command` takes.
+        rigs: Sensor presets by name.
+    """
+
+    @property
+    def action_spec(self) -> ActionSpec: ...
+
+    @property
+    def rigs(self) -> Mapping[str, Rig]: ...
+
+    def spawn(self, stage: Stage, world_T_base: Pose, rng: np.random.Generator) -> None:
+        """Puts the robot on an empty place of the stage, at rest; forgets the last episode."""
+        ...
+
+    def command(self, action: npt.NDArray[np.float32]) -> None:
+        """Takes the action that holds until the next one; checked and clipped already."""
+        ...
+
+    def before_tick(self) -> None:
+        """Applies its forces for the physics tick that comes next."""
+        ...
+
+    def after_tick(self) -> None:
+        """Reads what the tick did, for velocities and accelerations."""
+        ...
+
+    def link_poses(self, links: tuple[str, ...]) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Positions (3,) and quaternions xyzw (4,) of some links: cheap, for every tick."""
+        ...
+
+    def state(self) -> RobotState:
+        """True state of everything."""
+        ...
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies what the robot itself remembers; the stage keeps the bodies."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Goes back, after the stage was restored."""
+        ...

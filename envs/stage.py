@@ -1,0 +1,189 @@
+"""The stage joins physics and senses: each thing is added once, to the world and to the scene.
+
+What is felt (collision parts in `World`) and what is seen (looks in `Scene`) may differ: a car
+collides as two boxes and looks like a car. All looks of a thing share its instance id, which stays
+the same for the whole episode and is the same in every run of one seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fleetloop.core.clock import TickRate
+from fleetloop.core.errors import ConfigError
+from fleetloop.core.frames import FloatArray, Pose, Twist, quaternion_multiply, rotate
+from fleetloop.core.semantics import SemanticClass
+from fleetloop.envs.sensors.base import Surroundings
+from fleetloop.envs.trace.material import Material
+from fleetloop.envs.trace.scene import Scene
+from fleetloop.envs.trace.shapes import Shape
+from fleetloop.envs.world import Part, Substance, World, WorldSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One visible shape of a thing.
+
+    Attributes:
+        shape: Any shape of the tracer.
+        material: What it is made of, for all sensors.
+        body_T_look: Where it sits in the thing.
+        semantic: Its class.
+    """
+
+    shape: Shape
+    material: Material
+    semantic: SemanticClass
+    body_T_look: Pose = field(default_factory=Pose.identity)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Thing:
+    """Something on the stage.
+
+    Attributes:
+        name: Unique.
+        instance_id: What instance images show.
+        body: Number in the world, or None for a thing that is only seen.
+        handles: Handles in the scene, one per look.
+        look_positions_m, look_quaternions_xyzw: Mounts of the looks, (n, 3) and (n, 4).
+    """
+
+    name: str
+    instance_id: int
+    body: int | None
+    handles: tuple[int, ...]
+    look_positions_m: FloatArray
+    look_quaternions_xyzw: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class StageSnapshot:
+    """The state of a stage."""
+
+    world: WorldSnapshot
+
+
+class Stage:
+    """A world and a scene that stay together.
+
+    Args:
+        rate: Physics ticks per second.
+
+    Attributes:
+        world: Bodies.
+        scene: Shapes and light; a new one for each episode.
+        surroundings: Air, place and weather; may be replaced while an episode is built.
+        things: By name.
+    """
+
+    def __init__(self, rate: TickRate) -> None:
+        self.world = World(rate)
+        self.scene = Scene()
+        self.surroundings = Surroundings()
+        self.things: dict[str, Thing] = {}
+        self._moving: list[Thing] = []
+
+    def clear(self) -> None:
+        """Empties the stage for a new episode."""
+        self.world.clear()
+        self.scene = Scene()
+        self.surroundings = Surroundings()
+        self.things = {}
+        self._moving = []
+
+    def add(
+        self,
+        name: str,
+        world_T_body: Pose,
+        *,
+        looks: Sequence[Look] = (),
+        parts: Sequence[Part] = (),
+        substance: Substance | None = None,
+    ) -> Thing:
+        """Adds a thing.
+
+        Args:
+            name: Unique on this stage.
+            world_T_body: Where.
+            looks: What sensors see; may be empty (an invisible wall).
+            parts: What collides; may be empty (a far tree).
+            substance: Mass and friction; a fixed body if None. A thing with mass moves, and its
+                looks follow it at each `sync`.
+
+        Raises:
+            ConfigError: The name is taken.
+        """
+        if name in self.things:
+            raise ConfigError(f"The stage has a thing called {name!r} already.")
+        substance = substance or Substance()
+        body = self.world.add_body(parts, world_T_body, substance) if parts else None
+        instance_id = len(self.things) + 1
+        handles = tuple(self._show(look, world_T_body, instance_id) for look in looks)
+        thing = Thing(
+            name=name,
+            instance_id=instance_id,
+            body=body,
+            handles=handles,
+            look_positions_m=np.array([look.body_T_look.position_m for look in looks]),
+            look_quaternions_xyzw=np.array([look.body_T_look.quaternion_xyzw for look in looks]),
+        )
+        self.things[name] = thing
+        if body is not None and substance.mass_kg > 0.0 and handles:
+            self._moving.append(thing)
+        return thing
+
+    def sync(self) -> None:
+        """Moves the looks of all moving things to where physics has them, with their velocities."""
+        for thing in self._moving:
+            assert thing.body is not None  # noqa: S101 - `add` put only bodies into the list
+            position, quaternion = self.world.pose(thing.body)
+            com, _ = self.world.com_pose(thing.body)
+            linear, angular = self.world.com_velocity(thing.body)
+            twist = Twist(linear, angular).at_offset(position - com)
+            self.place_looks(thing, Pose(position, quaternion), twist)
+
+    def place_looks(self, thing: Thing, world_T_body: Pose, twist: Twist) -> None:
+        """Moves the looks of a thing to a pose, with a velocity for scans that take time."""
+        quaternion = world_T_body.quaternion_xyzw
+        offsets = rotate(quaternion, thing.look_positions_m)
+        turned = quaternion_multiply(quaternion, thing.look_quaternions_xyzw)
+        self.scene.set_poses(thing.handles, world_T_body.position_m + offsets, turned)
+        linear = twist.linear_m_s + np.cross(twist.angular_rad_s, offsets)
+        angular = np.broadcast_to(twist.angular_rad_s, linear.shape)
+        self.scene.set_velocities(thing.handles, linear, angular)
+
+    def name_of_body(self, body: int) -> str:
+        """Name of the thing with this body."""
+        return next(thing.name for thing in self.things.values() if thing.body == body)
+
+    def snapshot(self) -> StageSnapshot:
+        """Keeps the state of all bodies. Looks follow from it by `sync`."""
+        return StageSnapshot(self.world.snapshot())
+
+    def restore(self, snapshot: StageSnapshot) -> None:
+        """Goes back to a snapshot of this episode.
+
+        Raises:
+            StateError: The episode of the snapshot is over.
+        """
+        self.world.restore(snapshot.world)
+        self.sync()
+
+    def close(self) -> None:
+        """Gives the physics client back."""
+        self.world.close()
+
+    def _show(self, look: Look, world_T_body: Pose, instance_id: int) -> int:
+        world_T_look = world_T_body @ look.body_T_look
+        return self.scene.add(
+            look.shape,
+            world_T_look.position_m,
+            world_T_look.quaternion_xyzw,
+            material=look.material,
+            semantic=int(look.semantic),
+            instance_id=instance_id,
+        )

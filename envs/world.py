@@ -1,0 +1,397 @@
+"""The physics world: one PyBullet client for life, and the only simulation code that imports it.
+
+Everything that PyBullet does badly by default is settled here: no shared default client, no
+sleeping bodies, a fixed step, overlapping pairs in a fixed order. A reset empties the client and
+builds anew; a snapshot holds the solver's contact cache too, so a restored world goes on bit for
+bit.
+
+PyBullet speaks of a body's pose as the pose of its centre of mass. Bodies here are made with the
+centre of mass at their origin unless `com_m` says otherwise, and this file does the shifting.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleetloop.core.clock import TickRate
+from fleetloop.core.errors import ConfigError, MissingDependencyError, StateError
+from fleetloop.core.frames import FloatArray, Pose
+from fleetloop.envs.trace.shapes import (
+    Box,
+    Capsule,
+    Cylinder,
+    HeightField,
+    Plane,
+    Shape,
+    Sphere,
+)
+
+try:
+    import pybullet as pb
+except ImportError as error:  # pragma: no cover - depends on the installation
+    raise MissingDependencyError(
+        "PyBullet is not installed, and physics needs it (data, exports and the tracer do not). "
+        "`pip install pybullet==3.2.7` has a ready wheel for CPython 3.11 on Linux x86-64; on "
+        "other versions pip compiles it, which needs g++ and takes about five minutes."
+    ) from error
+
+SOLVER_ITERATIONS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One collision shape of a body.
+
+    Attributes:
+        shape: Any shape of the tracer; meshes collide as their convex hull unless the body is
+            fixed.
+        body_T_part: Where it sits in the body.
+    """
+
+    shape: Shape
+    body_T_part: Pose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Substance:
+    """How a body feels to others and to the solver.
+
+    Attributes:
+        mass_kg: Mass; 0 for a fixed or kinematic body.
+        inertia_kg_m2: Diagonal about the centre of mass, body axes; None computes it from shapes.
+        com_m: Centre of mass in the body frame.
+        friction: Coulomb coefficient; PyBullet multiplies those of both bodies.
+        restitution: 0 sticks, 1 bounces back.
+        linear_damping, angular_damping: Share of speed lost per second; 0 as in nature.
+    """
+
+    mass_kg: float = 0.0
+    inertia_kg_m2: tuple[float, float, float] | None = None
+    com_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    friction: float = 0.8
+    restitution: float = 0.0
+    linear_damping: float = 0.0
+    angular_damping: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.mass_kg >= 0.0:
+            raise ConfigError(f"The mass of a body is {self.mass_kg} kg: it must be 0 or more.")
+        if not self.friction >= 0.0:
+            raise ConfigError(f"The friction of a body is {self.friction}: it must be 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One touching point between two bodies.
+
+    Attributes:
+        body, other: Bodies; forces are those on `body`.
+        link, other_link: Links, -1 for the base.
+        position_m: Where, world, (3,).
+        normal: Unit normal from `other` to `body`, world, (3,).
+        force_n: Normal and friction force on `body`, world, (3,).
+        distance_m: Negative where the bodies overlap.
+    """
+
+    body: int
+    other: int
+    link: int
+    other_link: int
+    position_m: FloatArray
+    normal: FloatArray
+    force_n: FloatArray
+    distance_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSnapshot:
+    """A state to come back to; it dies with its world."""
+
+    tick: int
+    state_id: int
+    generation: int
+
+
+class World:
+    """Rigid bodies under gravity.
+
+    Args:
+        rate: Physics ticks per second.
+        gravity_m_s2: Along -z.
+
+    Attributes:
+        rate: As given.
+        tick: Ticks since the last `clear`.
+    """
+
+    def __init__(self, rate: TickRate, gravity_m_s2: float = 9.80665) -> None:
+        self.rate = rate
+        self.gravity_m_s2 = gravity_m_s2
+        self.tick = 0
+        self._client = pb.connect(pb.DIRECT)
+        if self._client < 0:
+            raise StateError(
+                "PyBullet gave no client: it holds 1024 at the most in a process. Close worlds "
+                "that are no longer used."
+            )
+        self._com: dict[int, Pose] = {}
+        self._generation = 0
+        self._finalizer = weakref.finalize(self, _disconnect, self._client)
+        self.clear()
+
+    @property
+    def client(self) -> int:
+        """PyBullet's number of this world's client."""
+        return self._client
+
+    def clear(self) -> None:
+        """Takes everything out of the world and sets time to zero."""
+        pb.resetSimulation(physicsClientId=self._client)
+        pb.setPhysicsEngineParameter(
+            fixedTimeStep=self.rate.dt_s,
+            numSolverIterations=SOLVER_ITERATIONS,
+            deterministicOverlappingPairs=1,
+            physicsClientId=self._client,
+        )
+        pb.setGravity(0.0, 0.0, -self.gravity_m_s2, physicsClientId=self._client)
+        self.tick = 0
+        self._com = {}
+        self._generation += 1
+
+    def add_body(self, parts: Sequence[Part], world_T_body: Pose, substance: Substance) -> int:
+        """Adds a rigid body and returns its number.
+
+        Raises:
+            ConfigError: No parts, or a shape that cannot collide.
+        """
+        if not parts:
+            raise ConfigError("A body needs at least one collision part.")
+        if len(parts) > 1 and substance.mass_kg > 0.0 and substance.inertia_kg_m2 is None:
+            raise ConfigError("A moving body of several parts needs its inertia_kg_m2.")
+        body_T_com = Pose(np.array(substance.com_m), np.array([0.0, 0.0, 0.0, 1.0]))
+        world_T_com = world_T_body @ body_T_com
+        com_T_parts = [body_T_com.inverse() @ part.body_T_part for part in parts]
+        fixed = substance.mass_kg == 0.0
+        body = pb.createMultiBody(
+            baseMass=substance.mass_kg,
+            baseCollisionShapeIndex=self._collision(parts[0].shape, com_T_parts[0], fixed=fixed),
+            basePosition=world_T_com.position_m.tolist(),
+            baseOrientation=world_T_com.quaternion_xyzw.tolist(),
+            physicsClientId=self._client,
+            **self._fixed_links(parts[1:], com_T_parts[1:], fixed=fixed),
+        )
+        self._com[body] = body_T_com
+        for link in range(-1, len(parts) - 1):
+            self._set_substance(body, link, substance)
+        return int(body)
+
+    def step(self) -> None:
+        """Advances by one tick."""
+        pb.stepSimulation(physicsClientId=self._client)
+        self.tick += 1
+
+    def pose(self, body: int) -> tuple[FloatArray, FloatArray]:
+        """Position (3,) metres and quaternion xyzw (4,) of a body's frame in the world."""
+        position, quaternion = pb.getBasePositionAndOrientation(body, physicsClientId=self._client)
+        com = self._com[body]
+        if not com.position_m.any():
+            return np.array(position), np.array(quaternion)
+        world_T_body = Pose(np.array(position), np.array(quaternion)) @ com.inverse()
+        return world_T_body.position_m, world_T_body.quaternion_xyzw
+
+    def com_pose(self, body: int) -> tuple[FloatArray, FloatArray]:
+        """Position (3,) metres of the centre of mass and the body's quaternion xyzw (4,)."""
+        position, quaternion = pb.getBasePositionAndOrientation(body, physicsClientId=self._client)
+        return np.array(position), np.array(quaternion)
+
+    def com_velocity(self, body: int) -> tuple[FloatArray, FloatArray]:
+        """Velocity of the centre of mass (3,) m/s and turning (3,) rad/s, world axes."""
+        linear, angular = pb.getBaseVelocity(body, physicsClientId=self._client)
+        return np.array(linear), np.array(angular)
+
+    def set_pose(self, body: int, world_T_body: Pose) -> None:
+        """Puts a body somewhere; its velocity becomes zero."""
+        world_T_com = world_T_body @ self._com[body]
+        pb.resetBasePositionAndOrientation(
+            body,
+            world_T_com.position_m.tolist(),
+            world_T_com.quaternion_xyzw.tolist(),
+            physicsClientId=self._client,
+        )
+
+    def set_com_velocity(
+        self, body: int, linear_m_s: FloatArray, angular_rad_s: FloatArray
+    ) -> None:
+        """Sets the velocity of a body's centre of mass and its turning, world axes."""
+        pb.resetBaseVelocity(
+            body, linear_m_s.tolist(), angular_rad_s.tolist(), physicsClientId=self._client
+        )
+
+    def apply_wrench(self, body: int, force_n: FloatArray, torque_nm: FloatArray) -> None:
+        """Adds a force at the centre of mass and a torque for the next tick, world axes."""
+        position, _ = pb.getBasePositionAndOrientation(body, physicsClientId=self._client)
+        pb.applyExternalForce(
+            body, -1, force_n.tolist(), position, pb.WORLD_FRAME, physicsClientId=self._client
+        )
+        pb.applyExternalTorque(
+            body, -1, torque_nm.tolist(), pb.WORLD_FRAME, physicsClientId=self._client
+        )
+
+    def contacts(self, body: int) -> list[Contact]:
+        """All touching points of a body after the last tick."""
+        points = pb.getContactPoints(bodyA=body, physicsClientId=self._client)
+        return [_contact(point, self.rate.dt_s) for point in points]
+
+    def ray_cast(self, origins_m: FloatArray, ends_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Casts a few rays against collision shapes; sensors use the tracer instead.
+
+        Args:
+            origins_m: (n, 3), world.
+            ends_m: (n, 3), world.
+
+        Returns:
+            Part of the way to the first hit (n,), 1 where nothing was hit; and normals (n, 3).
+
+        Raises:
+            ConfigError: More rays than PyBullet answers in one call.
+        """
+        if len(origins_m) >= pb.MAX_RAY_INTERSECTION_BATCH_SIZE:
+            raise ConfigError(
+                f"{len(origins_m)} rays are more than PyBullet casts at once "
+                f"({pb.MAX_RAY_INTERSECTION_BATCH_SIZE - 1}); it would drop the rest silently."
+            )
+        hits = pb.rayTestBatch(origins_m.tolist(), ends_m.tolist(), physicsClientId=self._client)
+        return np.array([hit[2] for hit in hits]), np.array([hit[4] for hit in hits])
+
+    def snapshot(self) -> WorldSnapshot:
+        """Keeps the whole state, contact cache included; free it with `release`."""
+        state_id = pb.saveState(physicsClientId=self._client)
+        return WorldSnapshot(self.tick, state_id, self._generation)
+
+    def restore(self, snapshot: WorldSnapshot) -> None:
+        """Goes back to a snapshot of the same episode.
+
+        Raises:
+            StateError: The world was cleared since; its bodies are gone.
+        """
+        if snapshot.generation != self._generation:
+            raise StateError(
+                "The snapshot belongs to an episode that is over: restore before the next reset."
+            )
+        pb.restoreState(snapshot.state_id, physicsClientId=self._client)
+        self.tick = snapshot.tick
+
+    def release(self, snapshot: WorldSnapshot) -> None:
+        """Frees a snapshot's memory; nothing happens when it is gone already."""
+        if snapshot.generation == self._generation:
+            pb.removeState(snapshot.state_id, physicsClientId=self._client)
+
+    def close(self) -> None:
+        """Disconnects the client. Closing twice does no harm."""
+        self._finalizer()
+
+    def _collision(self, shape: Shape, com_T_shape: Pose, *, fixed: bool) -> int:
+        number = pb.createCollisionShape(
+            collisionFramePosition=com_T_shape.position_m.tolist(),
+            collisionFrameOrientation=com_T_shape.quaternion_xyzw.tolist(),
+            physicsClientId=self._client,
+            **_collision_spec(shape, fixed=fixed),
+        )
+        if number < 0:
+            raise ConfigError(f"PyBullet refused the collision shape {type(shape).__name__}.")
+        return int(number)
+
+    def _fixed_links(
+        self, parts: Sequence[Part], com_T_parts: Sequence[Pose], *, fixed: bool
+    ) -> dict[str, object]:
+        """Further parts as massless links on fixed joints.
+
+        PyBullet's compound shapes would be simpler, but several contact manifolds between one pair
+        of bodies come back in another order from a restore (bullet3 issues 2982, 4387), and the
+        world would go on differently. With one shape a link each manifold has its own pair.
+        """
+        count = len(parts)
+        if count == 0:
+            return {}
+        shapes = [
+            self._collision(part.shape, place, fixed=fixed)
+            for part, place in zip(parts, com_T_parts, strict=True)
+        ]
+        still, upright = [[0.0, 0.0, 0.0]] * count, [[0.0, 0.0, 0.0, 1.0]] * count
+        return {
+            "linkMasses": [0.0] * count,
+            "linkCollisionShapeIndices": shapes,
+            "linkVisualShapeIndices": [-1] * count,
+            "linkPositions": still,
+            "linkOrientations": upright,
+            "linkInertialFramePositions": still,
+            "linkInertialFrameOrientations": upright,
+            "linkParentIndices": [0] * count,
+            "linkJointTypes": [pb.JOINT_FIXED] * count,
+            "linkJointAxis": [[0.0, 0.0, 1.0]] * count,
+        }
+
+    def _set_substance(self, body: int, link: int, substance: Substance) -> None:
+        options: dict[str, object] = {}
+        if link == -1 and substance.inertia_kg_m2 is not None:
+            options["localInertiaDiagonal"] = substance.inertia_kg_m2
+        pb.changeDynamics(
+            body,
+            link,
+            lateralFriction=substance.friction,
+            restitution=substance.restitution,
+            linearDamping=substance.linear_damping,
+            angularDamping=substance.angular_damping,
+            # A sleeping body wakes at another tick after a restore than it did before.
+            activationState=pb.ACTIVATION_STATE_DISABLE_SLEEPING,
+            physicsClientId=self._client,
+            **options,
+        )
+
+
+def _collision_spec(shape: Shape, *, fixed: bool) -> dict[str, object]:
+    if isinstance(shape, Plane):
+        return {"shapeType": pb.GEOM_PLANE}
+    if isinstance(shape, Box):
+        return {"shapeType": pb.GEOM_BOX, "halfExtents": list(shape.half_extents_m)}
+    if isinstance(shape, Sphere):
+        return {"shapeType": pb.GEOM_SPHERE, "radius": shape.radius_m}
+    if isinstance(shape, Cylinder | Capsule):
+        kind = pb.GEOM_CYLINDER if isinstance(shape, Cylinder) else pb.GEOM_CAPSULE
+        return {"shapeType": kind, "radius": shape.radius_m, "height": 2.0 * shape.half_length_m}
+    if isinstance(shape, HeightField):
+        raise ConfigError("A height field collides as a mesh: add its `mesh` instead.")
+    spec: dict[str, object] = {"shapeType": pb.GEOM_MESH, "vertices": shape.vertices_m.tolist()}
+    if fixed:
+        spec["indices"] = shape.triangles.ravel().tolist()
+        spec["flags"] = pb.GEOM_FORCE_CONCAVE_TRIMESH
+    return spec
+
+
+def _contact(point: tuple[object, ...], dt_s: float) -> Contact:
+    # getContactPoints: [1] A, [2] B, [3], [4] links, [6] position on B, [7] normal on B towards A,
+    # [8] distance, [9] normal force, [10]..[13] lateral friction forces and directions.
+    _, body, other, link, other_link, _, position, normal, distance, force, *friction = point
+    normal_array = np.array(normal, dtype=np.float64)
+    total = normal_array * float(force)  # type: ignore[arg-type]
+    for magnitude, direction in ((friction[0], friction[1]), (friction[2], friction[3])):
+        total = total + float(magnitude) * np.array(direction, dtype=np.float64)  # type: ignore[arg-type]
+    return Contact(
+        int(body),  # type: ignore[call-overload]
+        int(other),  # type: ignore[call-overload]
+        int(link),  # type: ignore[call-overload]
+        int(other_link),  # type: ignore[call-overload]
+        np.array(position, dtype=np.float64),
+        normal_array,
+        total,
+        float(distance),  # type: ignore[arg-type]
+    )
+
+
+def _disconnect(client: int) -> None:
+    if pb.isConnected(client):
+        pb.disconnect(client)

@@ -1,0 +1,242 @@
+"""One packet of rays against one shape, in loops that compile to vector instructions.
+
+All lanes of a packet share the ray origin, so whatever depends on it is a scalar. The rays and
+their best hits lie in two flat scratch arrays at constant offsets: with separate arrays or rows of
+a two-dimensional one, LLVM cannot prove that stores do not touch the rays and gives up on vectors
+(5x slower). Every constant is float32 by hand; one float64 would double the width of a loop.
+
+Closed shapes are hit from outside only: the entry point counts, never the exit.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN202
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleetloop.envs.trace.jit import inline
+from fleetloop.envs.trace.layout import CENTER, DIMS, LANES, ORIGIN, ROTATION
+
+# Offsets into the float scratch.
+DX = 0  # directions in the ray frame
+DY = LANES
+DZ = 2 * LANES
+T_MIN = 3 * LANES
+T = 4 * LANES  # best hit so far
+LX = 5 * LANES  # directions in the local frame of a mesh
+LY = 6 * LANES
+LZ = 7 * LANES
+BEST = 8 * LANES  # one number: the largest of T
+FLOATS = 8 * LANES + 1
+
+# Offsets into the integer scratch.
+ROW = 0
+PRIMITIVE = LANES
+INTEGERS = 2 * LANES
+
+_ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
+# Keeps divisions by the squared length of a direction across an axis finite.
+_TINY = np.float32(1e-20)
+
+
+@inline
+def hit_plane(entry, row, f, i):
+    """The local plane z = 0, from both sides."""
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    height = -entry[ORIGIN + 2]
+    for k in range(LANES):
+        t = height / (r6 * f[DX + k] + r7 * f[DY + k] + r8 * f[DZ + k])
+        if t > f[T_MIN + k] and t < f[T + k]:
+            f[T + k] = t
+            i[ROW + k] = row
+            i[PRIMITIVE + k] = 0
+
+
+@inline
+def hit_box(entry, row, f, i):
+    """Slabs: the ray is inside between its last entry and its first exit."""
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    hx, hy, hz = entry[DIMS], entry[DIMS + 1], entry[DIMS + 2]
+    for k in range(LANES):
+        x, y, z = f[DX + k], f[DY + k], f[DZ + k]
+        ix = _ONE / (r0 * x + r1 * y + r2 * z)
+        iy = _ONE / (r3 * x + r4 * y + r5 * z)
+        iz = _ONE / (r6 * x + r7 * y + r8 * z)
+        sx = hx if ix > _ZERO else -hx
+        sy = hy if iy > _ZERO else -hy
+        sz = hz if iz > _ZERO else -hz
+        tx, ty, tz = (-sx - ox) * ix, (-sy - oy) * iy, (-sz - oz) * iz
+        ux, uy, uz = (sx - ox) * ix, (sy - oy) * iy, (sz - oz) * iz
+        enter = tx if tx > ty else ty
+        enter = enter if enter > tz else tz
+        leave = ux if ux < uy else uy
+        leave = leave if leave < uz else uz
+        if enter <= leave and enter > f[T_MIN + k] and enter < f[T + k]:
+            f[T + k] = enter
+            i[ROW + k] = row
+            i[PRIMITIVE + k] = 0
+
+
+@inline
+def hit_sphere(entry, row, f, i):
+    """By the closest approach to the centre, which stays accurate far away."""
+    cx, cy, cz = entry[CENTER], entry[CENTER + 1], entry[CENTER + 2]
+    square = entry[DIMS] * entry[DIMS]
+    for k in range(LANES):
+        x, y, z = f[DX + k], f[DY + k], f[DZ + k]
+        inverse = _ONE / (x * x + y * y + z * z)
+        closest = (x * cx + y * cy + z * cz) * inverse
+        px, py, pz = cx - closest * x, cy - closest * y, cz - closest * z
+        # Negative for a miss: its root is not a number, and no comparison holds.
+        t = closest - np.sqrt((square - (px * px + py * py + pz * pz)) * inverse)
+        if t > f[T_MIN + k] and t < f[T + k]:
+            f[T + k] = t
+            i[ROW + k] = row
+            i[PRIMITIVE + k] = 0
+
+
+@inline
+def hit_cylinder(entry, row, f, i):
+    """The round side by closest approach to the axis, and the cap that faces the origin."""
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    square, half = entry[DIMS] * entry[DIMS], entry[DIMS + 1]
+    cap = (half if oz > _ZERO else -half) - oz
+    cap_seen = abs(oz) > half
+    for k in range(LANES):
+        x, y, z = f[DX + k], f[DY + k], f[DZ + k]
+        lx = r0 * x + r1 * y + r2 * z
+        ly = r3 * x + r4 * y + r5 * z
+        lz = r6 * x + r7 * y + r8 * z
+        inverse = _ONE / (lx * lx + ly * ly + _TINY)
+        closest = -(ox * lx + oy * ly) * inverse
+        px, py = ox + closest * lx, oy + closest * ly
+        side = closest - np.sqrt((square - (px * px + py * py)) * inverse)
+        on_side = abs(oz + side * lz) <= half and side > f[T_MIN + k]
+        top = cap / lz
+        qx, qy = ox + top * lx, oy + top * ly
+        on_cap = cap_seen and qx * qx + qy * qy <= square and top > f[T_MIN + k]
+        t = top if on_cap else side
+        if (on_side or on_cap) and t < f[T + k]:
+            f[T + k] = t
+            i[ROW + k] = row
+            i[PRIMITIVE + k] = 0
+
+
+@inline
+def hit_capsule(entry, row, f, i):
+    """The side if its hit lies between the caps, else the sphere at that end."""
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    square, half = entry[DIMS] * entry[DIMS], entry[DIMS + 1]
+    for k in range(LANES):
+        x, y, z = f[DX + k], f[DY + k], f[DZ + k]
+        lx = r0 * x + r1 * y + r2 * z
+        ly = r3 * x + r4 * y + r5 * z
+        lz = r6 * x + r7 * y + r8 * z
+        across = lx * lx + ly * ly
+        inverse = _ONE / (across + _TINY)
+        closest = -(ox * lx + oy * ly) * inverse
+        px, py = ox + closest * lx, oy + closest * ly
+        side = closest - np.sqrt((square - (px * px + py * py)) * inverse)
+        height = oz + side * lz
+        # The capsule lies inside the infinite cylinder: missing that one misses all.
+        end = oz - (half if height > _ZERO else -half)
+        inverse = _ONE / (across + lz * lz)
+        closest = -(ox * lx + oy * ly + end * lz) * inverse
+        px, py, pz = ox + closest * lx, oy + closest * ly, end + closest * lz
+        ball = closest - np.sqrt((square - (px * px + py * py + pz * pz)) * inverse)
+        t = side if abs(height) <= half else ball
+        if t > f[T_MIN + k] and t < f[T + k]:
+            f[T + k] = t
+            i[ROW + k] = row
+            i[PRIMITIVE + k] = 0
+
+
+@inline
+def hit_triangle(corners, triangle, ox, oy, oz, closed, row, f, i):
+    """A triangle against the local directions of a packet, without cracks between neighbours.
+
+    The three edge functions are d . ((b - a) x (b + a)) / 2 with corners relative to the origin:
+    a neighbour that runs along the edge the other way gets the exact negative, so that no ray
+    slips between the two. t = (n . a) / (n . d) with the normal n. Returns whether any lane hit.
+    """
+    ax = corners[triangle, 0] - ox
+    ay = corners[triangle, 1] - oy
+    az = corners[triangle, 2] - oz
+    bx = corners[triangle, 3] - ox
+    by = corners[triangle, 4] - oy
+    bz = corners[triangle, 5] - oz
+    cx = corners[triangle, 6] - ox
+    cy = corners[triangle, 7] - oy
+    cz = corners[triangle, 8] - oz
+    ux, uy, uz = bx - ax, by - ay, bz - az
+    vx, vy, vz = cx - bx, cy - by, cz - bz
+    wx, wy, wz = ax - cx, ay - cy, az - cz
+    nx = wy * uz - wz * uy
+    ny = wz * ux - wx * uz
+    nz = wx * uy - wy * ux
+    # The normal points at a viewer in front, the corner away from it.
+    reach = nx * ax + ny * ay + nz * az
+    if closed and reach >= _ZERO:
+        return False
+    sx, sy, sz = bx + ax, by + ay, bz + az
+    e0x, e0y, e0z = uy * sz - uz * sy, uz * sx - ux * sz, ux * sy - uy * sx
+    sx, sy, sz = cx + bx, cy + by, cz + bz
+    e1x, e1y, e1z = vy * sz - vz * sy, vz * sx - vx * sz, vx * sy - vy * sx
+    sx, sy, sz = ax + cx, ay + cy, az + cz
+    e2x, e2y, e2z = wy * sz - wz * sy, wz * sx - wx * sz, wx * sy - wy * sx
+    hits = np.int32(0)
+    for k in range(LANES):
+        x, y, z = f[LX + k], f[LY + k], f[LZ + k]
+        e0 = e0x * x + e0y * y + e0z * z
+        e1 = e1x * x + e1y * y + e1z * z
+        e2 = e2x * x + e2y * y + e2z * z
+        low = e0 if e0 < e1 else e1
+        low = low if low < e2 else e2
+        high = e0 if e0 > e1 else e1
+        high = high if high > e2 else e2
+        t = reach / (nx * x + ny * y + nz * z)
+        if (low >= _ZERO or high <= _ZERO) and t > f[T_MIN + k] and t < f[T + k]:
+            f[T + k] = t
+            i[ROW + k] = row
+            i[PRIMITIVE + k] = triangle
+            hits = np.int32(1)
+    return hits > 0
+
+
+@inline
+def to_local(entry, f):
+    """Turns a packet's directions into the local frame of an instance."""
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    for k in range(LANES):
+        x, y, z = f[DX + k], f[DY + k], f[DZ + k]
+        f[LX + k] = r0 * x + r1 * y + r2 * z
+        f[LY + k] = r3 * x + r4 * y + r5 * z
+        f[LZ + k] = r6 * x + r7 * y + r8 * z
+
+
+@inline
+def farthest(f, bits):
+    """Largest best hit of a packet: nothing behind it can be seen.
+
+    Floats above zero are ordered as their bits are, and integer maxima vectorise without fastmath.
+    `bits` is the float scratch seen as int32.
+    """
+    most = np.int32(0)
+    for k in range(LANES):
+        value = bits[T + k]
+        most = value if value > most else most
+    bits[BEST] = most
+    return f[BEST]

@@ -1,0 +1,310 @@
+"""The world as the sensors see it: placed shapes with poses, velocities, materials and ids.
+
+Poses are float64 in the world frame and may be set anew at every step; nothing is rebuilt. Only
+adding and removing touches the order of rows, and only a shape that was never seen before touches
+the mesh store. Handles are stable; rows of the arrays are compact and may move when one is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.errors import ConfigError, StateError
+from fleetloop.envs.trace import layout
+from fleetloop.envs.trace.layout import MeshArrays
+from fleetloop.envs.trace.light import Light
+from fleetloop.envs.trace.material import Material, MaterialTable
+from fleetloop.envs.trace.meshes import MeshStore
+from fleetloop.envs.trace.rows import Rows
+from fleetloop.envs.trace.shapes import HeightField, Mesh, Shape, row_shape
+
+if TYPE_CHECKING:
+    from fleetloop.envs.trace.bullet import BulletMirror
+
+Vector = Sequence[float] | npt.NDArray[np.float64]
+Handles = Sequence[int] | npt.NDArray[np.int64]
+
+_IDENTITY = (0.0, 0.0, 0.0, 1.0)
+_ORIGIN = (0.0, 0.0, 0.0)
+_FIRST_CAPACITY = 64
+
+
+class Scene:
+    """Placed shapes, their materials and the light.
+
+    Args:
+        materials: The material table; a new one with the default material if None.
+        light: Sun, sky, weather and lamps; clear daylight if None.
+
+    Attributes:
+        materials: See above; rows may be added at any time.
+        light: See above; may be replaced at any time.
+        mirror: Reads poses from a PyBullet client if the scene came from one, else None.
+    """
+
+    def __init__(self, materials: MaterialTable | None = None, light: Light | None = None) -> None:
+        self.materials = MaterialTable() if materials is None else materials
+        self.light = Light() if light is None else light
+        self.mirror: BulletMirror | None = None
+        self._meshes = MeshStore()
+        self._shapes: dict[int, Shape] = {}
+        self._row_of_handle: dict[int, int] = {}
+        self._handle_of_row: list[int] = []
+        self._next_handle = 1
+        self._count = 0
+        self._rows = Rows.empty(_FIRST_CAPACITY)
+
+    @classmethod
+    def from_bullet(cls, client_id: int) -> Scene:
+        """Mirrors everything that a PyBullet client shows; call `sync` after its steps.
+
+        Args:
+            client_id: What `pybullet.connect` returned.
+        """
+        from fleetloop.envs.trace.bullet import BulletMirror
+
+        scene = cls()
+        scene.mirror = BulletMirror(scene, client_id)
+        scene.mirror.sync()
+        return scene
+
+    def sync(self) -> None:
+        """Takes over poses, new and removed bodies and changed looks from the PyBullet client.
+
+        Raises:
+            StateError: The scene did not come from `Scene.from_bullet`.
+        """
+        if self.mirror is None:
+            raise StateError("This scene has no PyBullet client; make it by Scene.from_bullet.")
+        self.mirror.sync()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(
+        self,
+        shape: Shape,
+        position_m: Vector = _ORIGIN,
+        quaternion_xyzw: Vector = _IDENTITY,
+        *,
+        material: Material | int = 0,
+        semantic: int = 0,
+        instance_id: int | None = None,
+        velocity_m_s: Vector = _ORIGIN,
+        angular_velocity_rad_s: Vector = _ORIGIN,
+    ) -> int:
+        """Places a shape and returns its handle.
+
+        Args:
+            shape: Any of `fleetloop.envs.trace.shapes`.
+            position_m: (3,) world.
+            quaternion_xyzw: (4,) world_q_local; normalised here.
+            material: A material, or a row of `materials`.
+            semantic: Class id, 0..255; 0 means nothing in the images.
+            instance_id: What the instance images show, > 0; several shapes may share one. The
+                handle if None.
+            velocity_m_s: (3,) world, of the local origin.
+            angular_velocity_rad_s: (3,) world.
+
+        Raises:
+            ConfigError: A value is out of range.
+        """
+        row_data = row_shape(shape)
+        handle = self._next_handle
+        public_id = handle if instance_id is None else int(instance_id)
+        if public_id <= 0:
+            raise ConfigError(f"instance_id is {public_id}; ids are positive, 0 means nothing.")
+        if not 0 <= semantic <= 255:
+            raise ConfigError(f"semantic is {semantic}; class ids lie in 0..255.")
+        material_row = self._material_row(material)
+        self._rows = self._rows.grown(self._count + 1)
+        row = self._count
+        self._rows.dims[row] = row_data.dims
+        self._rows.spheres[row] = (*row_data.center_m, row_data.radius_m)
+        integers = self._rows.integers[row]
+        integers[:] = 0
+        integers[layout.KIND] = row_data.kind
+        integers[layout.MESH_INDEX] = -1
+        integers[layout.MATERIAL] = material_row
+        integers[layout.INSTANCE_ID] = public_id
+        integers[layout.SEMANTIC] = semantic
+        mesh = shape.mesh if isinstance(shape, HeightField) else shape
+        if isinstance(mesh, Mesh):
+            integers[layout.MESH_INDEX] = self._meshes.acquire(mesh)
+        self._count += 1
+        self._next_handle += 1
+        self._shapes[handle] = shape
+        self._row_of_handle[handle] = row
+        self._handle_of_row.append(handle)
+        self.set_poses([handle], [position_m], [quaternion_xyzw])
+        self.set_velocities([handle], [velocity_m_s], [angular_velocity_rad_s])
+        self._rows.previous_position_m[row] = self._rows.position_m[row]
+        self._rows.previous_quaternion[row] = self._rows.quaternion[row]
+        return handle
+
+    def remove(self, handle: int) -> None:
+        """Takes a shape out of the scene."""
+        row = self._row(handle)
+        mesh = int(self._rows.integers[row, layout.MESH_INDEX])
+        if mesh >= 0:
+            self._meshes.release(mesh)
+        last = self._count - 1
+        if row != last:
+            self._rows.move(last, row)
+            moved = self._handle_of_row[last]
+            self._handle_of_row[row] = moved
+            self._row_of_handle[moved] = row
+        self._handle_of_row.pop()
+        del self._row_of_handle[handle], self._shapes[handle]
+        self._count -= 1
+
+    def set_poses(
+        self, handles: Handles, positions_m: npt.ArrayLike, quaternions_xyzw: npt.ArrayLike
+    ) -> None:
+        """Moves shapes.
+
+        Args:
+            handles: (n,) as returned by `add`.
+            positions_m: (n, 3) world.
+            quaternions_xyzw: (n, 4) world_q_local; normalised here.
+        """
+        rows = self.rows_of(handles)
+        self.set_row_poses(
+            rows,
+            np.asarray(positions_m, dtype=np.float64).reshape(len(rows), 3),
+            np.asarray(quaternions_xyzw, dtype=np.float64).reshape(len(rows), 4),
+        )
+
+    def set_row_poses(
+        self,
+        rows: npt.NDArray[np.int64],
+        positions_m: npt.NDArray[np.float64],
+        quaternions_xyzw: npt.NDArray[np.float64],
+    ) -> None:
+        """As `set_poses` for rows from `rows_of`, which hold until the next `add` or `remove`."""
+        norm = np.sqrt(np.einsum("ij,ij->i", quaternions_xyzw, quaternions_xyzw))
+        # Sums are finite only if all their terms are; a zero quaternion has no direction.
+        if not (np.isfinite(positions_m.sum() + norm.sum()) and (norm > 0.0).all()):
+            raise ConfigError(
+                "A pose holds a number that is not finite, or a quaternion of length zero."
+            )
+        self._rows.position_m[rows] = positions_m
+        self._rows.quaternion[rows] = quaternions_xyzw / norm[:, None]
+
+    def set_velocities(
+        self,
+        handles: Handles,
+        velocities_m_s: npt.ArrayLike,
+        angular_velocities_rad_s: npt.ArrayLike,
+    ) -> None:
+        """Sets how shapes move within a frame: rolling shutters, LiDAR sweeps, velocity images.
+
+        Args:
+            handles: (n,) as returned by `add`.
+            velocities_m_s: (n, 3) world, of the local origins.
+            angular_velocities_rad_s: (n, 3) world.
+        """
+        rows = self.rows_of(handles)
+        linear = np.asarray(velocities_m_s, dtype=np.float64).reshape(len(rows), 3)
+        angular = np.asarray(angular_velocities_rad_s, dtype=np.float64).reshape(len(rows), 3)
+        if not np.isfinite(linear.sum() + angular.sum()):
+            raise ConfigError("A velocity holds a number that is not finite.")
+        self._rows.velocity_m_s[rows] = linear
+        self._rows.angular_velocity_rad_s[rows] = angular
+
+    def set_material(self, handle: int, material: Material | int) -> None:
+        """Gives a shape another look."""
+        self._rows.integers[self._row(handle), layout.MATERIAL] = self._material_row(material)
+
+    def set_semantic(self, handle: int, semantic: int) -> None:
+        """Gives a shape another class, 0..255."""
+        if not 0 <= semantic <= 255:
+            raise ConfigError(f"semantic is {semantic}; class ids lie in 0..255.")
+        self._rows.integers[self._row(handle), layout.SEMANTIC] = semantic
+
+    def keep_previous(self) -> None:
+        """Remembers the present poses as those of the previous frame, for optical flow."""
+        self._rows.previous_position_m[: self._count] = self._rows.position_m[: self._count]
+        self._rows.previous_quaternion[: self._count] = self._rows.quaternion[: self._count]
+
+    def shape(self, handle: int) -> Shape:
+        """The shape behind a handle."""
+        self._row(handle)
+        return self._shapes[handle]
+
+    def pose(self, handle: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """World position (3,) and quaternion xyzw (4,) of a shape."""
+        row = self._row(handle)
+        return self._rows.position_m[row].copy(), self._rows.quaternion[row].copy()
+
+    @property
+    def handles(self) -> tuple[int, ...]:
+        """Handles of all shapes, in the order of rows."""
+        return tuple(self._handle_of_row)
+
+    def rows_of(self, handles: Handles) -> npt.NDArray[np.int64]:
+        """Rows of handles, (n,)."""
+        return np.array([self._row(int(handle)) for handle in handles], dtype=np.int64)
+
+    # What `instances` and `tracer` read.
+
+    @property
+    def mesh_arrays(self) -> MeshArrays:
+        """All meshes end to end."""
+        return self._meshes.arrays
+
+    @property
+    def row_integers(self) -> npt.NDArray[np.int32]:
+        """(rows, JCOLS) with FLAGS taken from the materials' alpha."""
+        rows = self._rows.integers[: self._count].copy()
+        alpha = self.materials.alpha[rows[:, layout.MATERIAL]]
+        rows[:, layout.FLAGS] = np.where(alpha < 0.5, layout.SEE_THROUGH, 0) | np.where(
+            alpha < 1.0, layout.BLENDED, 0
+        )
+        return rows
+
+    @property
+    def motion(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """Position, quaternion, velocity and angular velocity of all rows."""
+        n = self._count
+        return (
+            self._rows.position_m[:n],
+            self._rows.quaternion[:n],
+            self._rows.velocity_m_s[:n],
+            self._rows.angular_velocity_rad_s[:n],
+        )
+
+    @property
+    def previous_motion(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """As `motion`, at the poses of `keep_previous`."""
+        n = self._count
+        return (
+            self._rows.previous_position_m[:n],
+            self._rows.previous_quaternion[:n],
+            self._rows.velocity_m_s[:n],
+            self._rows.angular_velocity_rad_s[:n],
+        )
+
+    @property
+    def bodies(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+        """Dimensions (rows, 3), and local bounding spheres (rows, 4): centre, radius."""
+        return self._rows.dims[: self._count], self._rows.spheres[: self._count]
+
+    def _row(self, handle: int) -> int:
+        row = self._row_of_handle.get(handle)
+        if row is None:
+            raise ConfigError(f"Handle {handle} is not in this scene (never added, or removed).")
+        return row
+
+    def _material_row(self, material: Material | int) -> int:
+        if isinstance(material, Material):
+            return self.materials.add(material)
+        if not 0 <= material < len(self.materials):
+            raise ConfigError(
+                f"Material row {material} does not exist; the table has {len(self.materials)}."
+            )
+        return int(material)

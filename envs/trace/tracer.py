@@ -1,0 +1,142 @@
+"""The public verb: `trace` turns scenes and views into images.
+
+    image = trace([(scene, View(rays=grid, position_m=..., rotation=..., outputs=...))])[0]
+
+All views of all worlds go in one call. Work is cut into the fixed chunks of each ray grid, so the
+bytes of the result do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.envs.trace.attributes import BasicImages, write_basic
+from fleetloop.envs.trace.instances import fill_tables
+from fleetloop.envs.trace.layout import (
+    ICOLS,
+    LANES,
+    SEE_THROUGH,
+    GBuffer,
+    InstanceArrays,
+    MeshArrays,
+)
+from fleetloop.envs.trace.pool import shared_pool
+from fleetloop.envs.trace.raygrid import Chunk
+from fleetloop.envs.trace.scene import Scene
+from fleetloop.envs.trace.view import OUTPUTS, View
+from fleetloop.envs.trace.visibility import visibility
+
+Image = npt.NDArray[np.generic]
+
+_BASIC = BasicImages._fields
+
+
+def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int = 1) -> list[dict[str, Image]]:
+    """Traces all views and returns, for each, its images by name.
+
+    Args:
+        jobs: Scenes with the views on them; one scene may occur many times.
+        threads: How many threads share the work. The result does not depend on it.
+
+    Returns:
+        For each job a dict of arrays (height, width) or (height, width, channels), see
+        `view.OUTPUTS`. Without a hit, depth and range are `t_max_m`, "hit" is False and all else 0.
+    """
+    results: list[dict[str, Image]] = []
+    tasks: list[Callable[[], None]] = []
+    for scene, view in jobs:
+        frame = _prepare(scene, view)
+        results.append(frame.images)
+        tasks += [partial(_trace_chunk, frame, chunk) for chunk in view.rays.chunks]
+    shared_pool().run(tasks, threads)
+    return results
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One job, ready for its chunks: nothing here changes while they run, except the images."""
+
+    scene: Scene
+    view: View
+    rows: npt.NDArray[np.int32]
+    motion: tuple[npt.NDArray[np.float64], ...]
+    dims: npt.NDArray[np.float32]
+    spheres: npt.NDArray[np.float64]
+    meshes: MeshArrays
+    time_offset_s: npt.NDArray[np.float64]
+    t_min: npt.NDArray[np.float32]
+    images: dict[str, Image]
+    basic: BasicImages | None
+
+
+def _prepare(scene: Scene, view: View) -> Frame:
+    rays = view.rays
+    images: dict[str, Image] = {}
+    for name in sorted(view.outputs):
+        dtype, channels = OUTPUTS[name]
+        shape = (rays.height, rays.width, channels) if channels else (rays.height, rays.width)
+        images[name] = np.empty(shape, dtype)
+    basic = None
+    if not view.outputs.isdisjoint(_BASIC):
+        basic = BasicImages(
+            *(images.get(name, np.empty((0, 0), OUTPUTS[name][0])) for name in _BASIC)
+        )
+    time_offset_s = view.time_offset_s
+    if time_offset_s is None:
+        time_offset_s = np.zeros(rays.n_slots)
+    dims, spheres = scene.bodies
+    t_min = np.full((1, LANES), view.t_min_m, np.float32)
+    return Frame(
+        scene,
+        view,
+        scene.row_integers,
+        scene.motion,
+        dims,
+        spheres,
+        scene.mesh_arrays,
+        time_offset_s,
+        t_min,
+        images,
+        basic,
+    )
+
+
+def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
+    """All stages for one chunk of tiles, in buffers that stay in the core's cache."""
+    view = frame.view
+    instances = InstanceArrays(
+        np.empty((len(chunk.slots), len(frame.rows), ICOLS), np.float32), frame.rows
+    )
+    fill_tables(
+        *frame.motion,
+        frame.dims,
+        frame.spheres,
+        chunk.slots,
+        view.position_m,
+        view.rotation,
+        frame.time_offset_s,
+        instances.table,
+    )
+    count = len(chunk.arrays.tiles)
+    gbuffer = GBuffer(
+        np.full((count, LANES), view.t_max_m, np.float32),
+        np.full((count, LANES), -1, np.int32),
+        np.zeros((count, LANES), np.int32),
+    )
+    visibility(chunk.arrays, instances, frame.meshes, frame.t_min, SEE_THROUGH, gbuffer)
+    if frame.basic is not None:
+        write_basic(
+            chunk.arrays,
+            instances,
+            gbuffer,
+            view.rays.tile_origin,
+            view.rays.tile_width,
+            view.rays.depth_axis,
+            view.t_max_m,
+            frame.basic,
+        )

@@ -1,0 +1,18 @@
+"""Rule-based drivers and walkers that act from privileged truth: the teachers.
+
+Adding one is one file and one line: task name to expert.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleetloop.agents.policy import Policy
+from fleetloop.core.registry import Registry
+
+EXPERTS: Registry[type[Policy[Any]]] = Registry(
+    "expert",
+    {
+        "fleetloop/LaneFollow-v0": "fleetloop.agents.experts.lane_follow:LaneFollowExpert",
+    },
+)

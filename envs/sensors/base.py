@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,11 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose, Twist
 from fleetloop.core.spec import Schema
-from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.tracer import View
+
+if TYPE_CHECKING:
+    # Sensors of the robot's own body need no tracer, and loading it means compiling kernels.
+    from fleetloop.envs.trace.scene import Scene
+    from fleetloop.envs.trace.tracer import View
 
 Modality = Literal["camera", "range", "state"]
 """`camera` for pictures, `range` for distances to the outside, `state` for the robot's own body."""

@@ -8,7 +8,7 @@ A task never draws on global state: what it needs to remember within an episode 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -31,7 +31,6 @@ class Verdict:
         success: Whether it is over because the task was done.
         cause: Why it is over, such as `"off_road"`; empty while it goes on.
         events: What happened.
-        truth: Privileged state.
     """
 
     reward_terms: Mapping[str, float]
@@ -39,7 +38,6 @@ class Verdict:
     success: bool
     cause: str
     events: tuple[Event, ...]
-    truth: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -78,6 +76,10 @@ class Task(Protocol):
 
     def goal(self, stage: Stage, robot: Robot) -> dict[str, npt.NDArray[Any]]:
         """What the agent is told, as `goal_schema` says."""
+        ...
+
+    def truth(self, stage: Stage, robot: Robot) -> dict[str, npt.NDArray[Any]]:
+        """Privileged state for experts, labels and metrics, after a reset and after each step."""
         ...
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:

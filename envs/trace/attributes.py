@@ -4,7 +4,7 @@ Tiles become rows of the (height, width) images here; lanes beyond the edge are 
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001
 
 from __future__ import annotations
 
@@ -16,11 +16,29 @@ import numpy.typing as npt
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
     INSTANCE_ID,
+    LANES,
     MATERIAL,
+    ROTATION,
     SEMANTIC,
     GBuffer,
     InstanceArrays,
+    MeshArrays,
     TileArrays,
+)
+from fleetloop.envs.trace.surface import (
+    NX,
+    NY,
+    NZ,
+    PX,
+    PY,
+    PZ,
+    SURFACE_FLOATS,
+    U,
+    V,
+    tile_normals,
+    tile_points,
+    tile_uv,
+    visible_rows,
 )
 
 
@@ -49,7 +67,9 @@ def write_basic(
     """Writes depth, range, hit and ids.
 
     Args:
-        tiles, instances, gbuffer: As in `visibility`.
+        tiles: As in `visibility`.
+        instances: As in `visibility`.
+        gbuffer: As in `visibility`.
         origin: (grid tiles, 2) row and column of the first ray of each tile.
         tile_width: Rays in a row of a tile.
         depth_axis: Axis of the ray frame along which depth is measured.
@@ -79,7 +99,7 @@ def write_basic(
 @inline
 def _extent(image, row0, column0, tile_width):
     """Rows and columns of a tile inside an image."""
-    rows = min(128 // tile_width, image.shape[0] - row0)
+    rows = min(LANES // tile_width, image.shape[0] - row0)
     return rows, min(tile_width, image.shape[1] - column0)
 
 
@@ -124,3 +144,115 @@ def _write_id(image, row0, column0, tile_width, row, rows_table, column):
         for c in range(columns):
             value = row[lane + c]
             line[c] = rows_table[value, column] if value >= 0 else 0
+
+
+class SurfaceImages(NamedTuple):
+    """Images of the surface; those that were not asked for have shape (0, 0, c) or (0, 0)."""
+
+    normal: npt.NDArray[np.float32]
+    uv: npt.NDArray[np.float32]
+    position: npt.NDArray[np.float32]
+    velocity: npt.NDArray[np.float32]
+    incidence: npt.NDArray[np.float32]
+
+
+class SlotMotion(NamedTuple):
+    """What turns the ray frame into the world, and how the rows move in it."""
+
+    slots: npt.NDArray[np.int32]  # (tables,): the slot of each table
+    rotation: npt.NDArray[np.float64]  # (slots, 3, 3) world_R_sensor
+    velocity: npt.NDArray[np.float64]  # (rows, 3) m/s, world
+    angular: npt.NDArray[np.float64]  # (rows, 3) rad/s, world
+
+
+@kernel
+def write_surface(
+    tiles: TileArrays,
+    instances: InstanceArrays,
+    meshes: MeshArrays,
+    gbuffer: GBuffer,
+    origin: npt.NDArray[np.int32],
+    tile_width: int,
+    motion: SlotMotion,
+    images: SurfaceImages,
+) -> None:
+    """Writes normals, texture coordinates, positions, velocities and cosines of incidence.
+
+    Args:
+        tiles: As in `visibility`.
+        instances: As in `visibility`.
+        meshes: As in `visibility`.
+        gbuffer: As in `visibility`.
+        origin: (grid tiles, 2) row and column of the first ray of each tile.
+        tile_width: Rays in a row of a tile.
+        motion: Slots and velocities.
+        images: Written.
+    """
+    s = np.zeros(SURFACE_FLOATS, np.float32)
+    found = np.empty(LANES, np.int32)
+    wants_normal = images.normal.size > 0 or images.incidence.size > 0
+    for k in range(len(tiles.tiles)):
+        tile = tiles.tiles[k]
+        table = instances.table[tiles.table_of_tile[k]]
+        rotation = motion.rotation[motion.slots[tiles.table_of_tile[k]]]
+        d, t = tiles.directions[tile], gbuffer.t[k]
+        instance, primitive = gbuffer.instance[k], gbuffer.primitive[k]
+        s[:] = np.float32(0.0)
+        for index in range(visible_rows(instance, found)):
+            row = found[index]
+            entry, integers = table[row], instances.rows[row]
+            tile_points(entry, row, d, t, instance, s)
+            if wants_normal:
+                tile_normals(entry, row, integers, meshes, d, instance, primitive, s)
+            if images.uv.size > 0:
+                tile_uv(entry, row, integers, meshes, instance, primitive, s)
+        row0, column0 = origin[tile, 0], origin[tile, 1]
+        for lane in range(LANES):
+            r, c = row0 + lane // tile_width, column0 + lane % tile_width
+            _write_lane(lane, r, c, d, t, instance, table, rotation, motion, s, images)
+
+
+@inline
+def _write_lane(lane, r, c, d, t, instance, table, rotation, motion, s, images):
+    row = instance[lane]
+    if images.uv.size > 0 and r < images.uv.shape[0] and c < images.uv.shape[1]:
+        images.uv[r, c, 0] = s[U + lane]
+        images.uv[r, c, 1] = s[V + lane]
+    if images.normal.size > 0 and r < images.normal.shape[0] and c < images.normal.shape[1]:
+        _write_turned(images.normal[r, c], rotation, s[NX + lane], s[NY + lane], s[NZ + lane])
+    x, y, z = d[0, lane], d[1, lane], d[2, lane]
+    if images.incidence.size > 0 and r < images.incidence.shape[0] and c < images.incidence.shape[1]:
+        along = x * s[NX + lane] + y * s[NY + lane] + z * s[NZ + lane]
+        images.incidence[r, c] = abs(along) / np.sqrt(x * x + y * y + z * z)
+    if images.position.size > 0 and r < images.position.shape[0] and c < images.position.shape[1]:
+        reach = t[lane] if row >= 0 else np.float32(0.0)
+        _write_turned(images.position[r, c], rotation, reach * x, reach * y, reach * z)
+    if images.velocity.size > 0 and r < images.velocity.shape[0] and c < images.velocity.shape[1]:
+        out = images.velocity[r, c]
+        if row < 0:
+            out[:] = np.float32(0.0)
+        else:
+            _write_velocity(out, lane, table[row], rotation, motion, row, s)
+
+
+@inline
+def _write_turned(out, rotation, x, y, z):
+    """Ray frame to world axes."""
+    for j in range(3):
+        out[j] = np.float32(rotation[j, 0] * x + rotation[j, 1] * y + rotation[j, 2] * z)
+
+
+@inline
+def _write_velocity(out, lane, entry, rotation, motion, row, s):
+    """v + w x r, with r from the shape's origin to the hit point, in world axes."""
+    x, y, z = s[PX + lane], s[PY + lane], s[PZ + lane]
+    rx = entry[ROTATION] * x + entry[ROTATION + 3] * y + entry[ROTATION + 6] * z
+    ry = entry[ROTATION + 1] * x + entry[ROTATION + 4] * y + entry[ROTATION + 7] * z
+    rz = entry[ROTATION + 2] * x + entry[ROTATION + 5] * y + entry[ROTATION + 8] * z
+    wx = rotation[0, 0] * rx + rotation[0, 1] * ry + rotation[0, 2] * rz
+    wy = rotation[1, 0] * rx + rotation[1, 1] * ry + rotation[1, 2] * rz
+    wz = rotation[2, 0] * rx + rotation[2, 1] * ry + rotation[2, 2] * rz
+    v, a = motion.velocity[row], motion.angular[row]
+    out[0] = np.float32(v[0] + a[1] * wz - a[2] * wy)
+    out[1] = np.float32(v[1] + a[2] * wx - a[0] * wz)
+    out[2] = np.float32(v[2] + a[0] * wy - a[1] * wx)

@@ -15,7 +15,13 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.envs.trace.attributes import BasicImages, write_basic
+from fleetloop.envs.trace.attributes import (
+    BasicImages,
+    SlotMotion,
+    SurfaceImages,
+    write_basic,
+    write_surface,
+)
 from fleetloop.envs.trace.instances import fill_tables
 from fleetloop.envs.trace.layout import (
     ICOLS,
@@ -34,6 +40,11 @@ from fleetloop.envs.trace.visibility import visibility
 Image = npt.NDArray[np.generic]
 
 _BASIC = BasicImages._fields
+_SURFACE = SurfaceImages._fields
+_NOT_WANTED: dict[str, Image] = {
+    name: np.empty((0, 0, channels) if channels else (0, 0), dtype)
+    for name, (dtype, channels) in OUTPUTS.items()
+}
 
 
 def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int = 1) -> list[dict[str, Image]]:
@@ -72,6 +83,7 @@ class Frame:
     t_min: npt.NDArray[np.float32]
     images: dict[str, Image]
     basic: BasicImages | None
+    surface: SurfaceImages | None
 
 
 def _prepare(scene: Scene, view: View) -> Frame:
@@ -81,11 +93,11 @@ def _prepare(scene: Scene, view: View) -> Frame:
         dtype, channels = OUTPUTS[name]
         shape = (rays.height, rays.width, channels) if channels else (rays.height, rays.width)
         images[name] = np.empty(shape, dtype)
-    basic = None
+    basic = surface = None
     if not view.outputs.isdisjoint(_BASIC):
-        basic = BasicImages(
-            *(images.get(name, np.empty((0, 0), OUTPUTS[name][0])) for name in _BASIC)
-        )
+        basic = BasicImages(*(images.get(name, _NOT_WANTED[name]) for name in _BASIC))
+    if not view.outputs.isdisjoint(_SURFACE):
+        surface = SurfaceImages(*(images.get(name, _NOT_WANTED[name]) for name in _SURFACE))
     time_offset_s = view.time_offset_s
     if time_offset_s is None:
         time_offset_s = np.zeros(rays.n_slots)
@@ -103,6 +115,7 @@ def _prepare(scene: Scene, view: View) -> Frame:
         t_min,
         images,
         basic,
+        surface,
     )
 
 
@@ -139,4 +152,15 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
             view.rays.depth_axis,
             view.t_max_m,
             frame.basic,
+        )
+    if frame.surface is not None:
+        write_surface(
+            chunk.arrays,
+            instances,
+            frame.meshes,
+            gbuffer,
+            view.rays.tile_origin,
+            view.rays.tile_width,
+            SlotMotion(chunk.slots, view.rotation, frame.motion[2], frame.motion[3]),
+            frame.surface,
         )

@@ -1,0 +1,1 @@
+"""Things to look at: vehicles, buildings, plants and people as looks, made in code."""

@@ -4,7 +4,7 @@ Tiles become rows of the (height, width) images here; lanes beyond the edge are 
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001
+# ruff: noqa: ANN001, ANN202
 
 from __future__ import annotations
 
@@ -173,6 +173,7 @@ def write_surface(
     gbuffer: GBuffer,
     origin: npt.NDArray[np.int32],
     tile_width: int,
+    size: tuple[int, int],
     motion: SlotMotion,
     images: SurfaceImages,
 ) -> None:
@@ -185,11 +186,13 @@ def write_surface(
         gbuffer: As in `visibility`.
         origin: (grid tiles, 2) row and column of the first ray of each tile.
         tile_width: Rays in a row of a tile.
+        size: Height and width of the images.
         motion: Slots and velocities.
         images: Written.
     """
     s = np.zeros(SURFACE_FLOATS, np.float32)
     found = np.empty(LANES, np.int32)
+    height, width = size
     wants_normal = images.normal.size > 0 or images.incidence.size > 0
     for k in range(len(tiles.tiles)):
         tile = tiles.tiles[k]
@@ -206,33 +209,35 @@ def write_surface(
                 tile_normals(entry, row, integers, meshes, d, instance, primitive, s)
             if images.uv.size > 0:
                 tile_uv(entry, row, integers, meshes, instance, primitive, s)
-        row0, column0 = origin[tile, 0], origin[tile, 1]
-        for lane in range(LANES):
-            r, c = row0 + lane // tile_width, column0 + lane % tile_width
-            _write_lane(lane, r, c, d, t, instance, table, rotation, motion, s, images)
+        rows = min(LANES // tile_width, height - origin[tile, 0])
+        columns = min(tile_width, width - origin[tile, 1])
+        for r in range(rows):
+            for c in range(columns):
+                lane, y, x = r * tile_width + c, origin[tile, 0] + r, origin[tile, 1] + c
+                if images.uv.size > 0:
+                    images.uv[y, x, 0] = s[U + lane]
+                    images.uv[y, x, 1] = s[V + lane]
+                if wants_normal:
+                    _write_normal(y, x, lane, d, rotation, s, images)
+                if images.position.size > 0:
+                    reach = t[lane] if instance[lane] >= 0 else np.float32(0.0)
+                    px, py, pz = reach * d[0, lane], reach * d[1, lane], reach * d[2, lane]
+                    _write_turned(images.position[y, x], rotation, px, py, pz)
+                if images.velocity.size > 0:
+                    _write_velocity(
+                        images.velocity[y, x], lane, table, rotation, motion, instance, s
+                    )
 
 
 @inline
-def _write_lane(lane, r, c, d, t, instance, table, rotation, motion, s, images):
-    row = instance[lane]
-    if images.uv.size > 0 and r < images.uv.shape[0] and c < images.uv.shape[1]:
-        images.uv[r, c, 0] = s[U + lane]
-        images.uv[r, c, 1] = s[V + lane]
-    if images.normal.size > 0 and r < images.normal.shape[0] and c < images.normal.shape[1]:
-        _write_turned(images.normal[r, c], rotation, s[NX + lane], s[NY + lane], s[NZ + lane])
-    x, y, z = d[0, lane], d[1, lane], d[2, lane]
-    if images.incidence.size > 0 and r < images.incidence.shape[0] and c < images.incidence.shape[1]:
-        along = x * s[NX + lane] + y * s[NY + lane] + z * s[NZ + lane]
-        images.incidence[r, c] = abs(along) / np.sqrt(x * x + y * y + z * z)
-    if images.position.size > 0 and r < images.position.shape[0] and c < images.position.shape[1]:
-        reach = t[lane] if row >= 0 else np.float32(0.0)
-        _write_turned(images.position[r, c], rotation, reach * x, reach * y, reach * z)
-    if images.velocity.size > 0 and r < images.velocity.shape[0] and c < images.velocity.shape[1]:
-        out = images.velocity[r, c]
-        if row < 0:
-            out[:] = np.float32(0.0)
-        else:
-            _write_velocity(out, lane, table[row], rotation, motion, row, s)
+def _write_normal(y, x, lane, d, rotation, s, images):
+    nx, ny, nz = s[NX + lane], s[NY + lane], s[NZ + lane]
+    if images.normal.size > 0:
+        _write_turned(images.normal[y, x], rotation, nx, ny, nz)
+    if images.incidence.size > 0:
+        dx, dy, dz = d[0, lane], d[1, lane], d[2, lane]
+        length = np.sqrt(dx * dx + dy * dy + dz * dz)
+        images.incidence[y, x] = abs(dx * nx + dy * ny + dz * nz) / length
 
 
 @inline
@@ -243,8 +248,13 @@ def _write_turned(out, rotation, x, y, z):
 
 
 @inline
-def _write_velocity(out, lane, entry, rotation, motion, row, s):
-    """v + w x r, with r from the shape's origin to the hit point, in world axes."""
+def _write_velocity(out, lane, table, rotation, motion, instance, s):
+    """Velocity v + w x r, with r from the shape's origin to the hit point, in world axes."""
+    row = instance[lane]
+    if row < 0:
+        out[:] = np.float32(0.0)
+        return
+    entry = table[row]
     x, y, z = s[PX + lane], s[PY + lane], s[PZ + lane]
     rx = entry[ROTATION] * x + entry[ROTATION + 3] * y + entry[ROTATION + 6] * z
     ry = entry[ROTATION + 1] * x + entry[ROTATION + 4] * y + entry[ROTATION + 7] * z

@@ -4,6 +4,9 @@ Binary trees by the surface area heuristic over 16 bins [Wald 2007, "On fast con
 SAH-based bounding volume hierarchies"]; nodes lie depth first, so a left child follows its parent.
 """
 
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN202
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -101,7 +104,7 @@ def _build(
 
 
 @inline
-def _bound(low, high, order, begin, end, box):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _bound(low, high, order, begin, end, box):
     for k in range(3):
         box[k] = np.float32(np.inf)
         box[3 + k] = np.float32(-np.inf)
@@ -112,7 +115,7 @@ def _bound(low, high, order, begin, end, box):  # type: ignore[no-untyped-def]  
 
 
 @inline
-def _split(low, high, order, begin, end, depth, links, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _split(low, high, order, begin, end, depth, links, node):
     """Sorts order[begin:end] into two parts and returns where the second begins, -1 for a leaf."""
     best_cost = np.float32(np.inf)
     best_axis = -1
@@ -143,7 +146,7 @@ def _split(low, high, order, begin, end, depth, links, node):  # type: ignore[no
 
 
 @inline
-def _centroid_range(low, high, order, begin, end, axis):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _centroid_range(low, high, order, begin, end, axis):
     first = np.float32(np.inf)
     last = np.float32(-np.inf)
     for i in range(begin, end):
@@ -156,12 +159,12 @@ def _centroid_range(low, high, order, begin, end, axis):  # type: ignore[no-unty
 
 
 @inline
-def _bin_of(low, high, triangle, axis, start, scale):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _bin_of(low, high, triangle, axis, start, scale):
     return int((low[triangle, axis] + high[triangle, axis] - start) * scale)
 
 
 @inline
-def _best_bin(low, high, order, begin, end, axis, start, scale):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _best_bin(low, high, order, begin, end, axis, start, scale):
     """Cheapest border between bins along an axis: area x count, summed over both sides."""
     counts = np.zeros(_BINS, np.int64)
     boxes = np.empty((_BINS, 6), np.float32)
@@ -191,7 +194,7 @@ def _best_bin(low, high, order, begin, end, axis, start, scale):  # type: ignore
 
 
 @inline
-def _sweep(counts, boxes, cost, from_right):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _sweep(counts, boxes, cost, from_right):
     box = np.empty(6, np.float32)
     box[:3] = np.float32(np.inf)
     box[3:] = np.float32(-np.inf)

@@ -4,6 +4,9 @@ Making positions relative to the sensor before they lose digits keeps float32 ex
 moving the whole world by 10 km changes nothing.
 """
 
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN202, D417
+
 from __future__ import annotations
 
 import numpy as np
@@ -71,12 +74,12 @@ def fill_tables(
 
 
 @inline
-def _along(rotation, i, sphere):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _along(rotation, i, sphere):
     return rotation[i, 0] * sphere[0] + rotation[i, 1] * sphere[1] + rotation[i, 2] * sphere[2]
 
 
 @inline
-def _rotation_at(q, angular, dt, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rotation_at(q, angular, dt, out):
     """Rotation matrix of quaternion q, turned on by angular velocity x dt (world axes)."""
     x, y, z, w = q[0], q[1], q[2], q[3]
     rate = np.sqrt(angular[0] ** 2 + angular[1] ** 2 + angular[2] ** 2)

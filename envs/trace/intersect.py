@@ -9,7 +9,7 @@ Closed shapes are hit from outside only: the entry point counts, never the exit.
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

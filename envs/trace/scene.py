@@ -16,14 +16,14 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.envs.trace import layout
 from fleetloop.envs.trace.layout import MeshArrays
-from fleetloop.envs.trace.light import Light
-from fleetloop.envs.trace.material import Material, MaterialTable
 from fleetloop.envs.trace.meshes import MeshStore
 from fleetloop.envs.trace.rows import Rows
 from fleetloop.envs.trace.shapes import HeightField, Mesh, Shape, row_shape
 
 if TYPE_CHECKING:
     from fleetloop.envs.trace.bullet import BulletMirror
+    from fleetloop.envs.trace.light import Light
+    from fleetloop.envs.trace.material import Material, MaterialTable
 
 Vector = Sequence[float] | npt.NDArray[np.float64]
 Handles = Sequence[int] | npt.NDArray[np.int64]
@@ -47,8 +47,8 @@ class Scene:
     """
 
     def __init__(self, materials: MaterialTable | None = None, light: Light | None = None) -> None:
-        self.materials = MaterialTable() if materials is None else materials
-        self.light = Light() if light is None else light
+        self.materials = materials
+        self.light = light
         self.mirror: BulletMirror | None = None
         self._meshes = MeshStore()
         self._shapes: dict[int, Shape] = {}
@@ -261,6 +261,8 @@ class Scene:
     def row_integers(self) -> npt.NDArray[np.int32]:
         """(rows, JCOLS) with FLAGS taken from the materials' alpha."""
         rows = self._rows.integers[: self._count].copy()
+        if self.materials is None:
+            return rows
         alpha = self.materials.alpha[rows[:, layout.MATERIAL]]
         rows[:, layout.FLAGS] = np.where(alpha < 0.5, layout.SEE_THROUGH, 0) | np.where(
             alpha < 1.0, layout.BLENDED, 0
@@ -301,10 +303,9 @@ class Scene:
         return row
 
     def _material_row(self, material: Material | int) -> int:
-        if isinstance(material, Material):
+        if not isinstance(material, int | np.integer):
             return self.materials.add(material)
-        if not 0 <= material < len(self.materials):
-            raise ConfigError(
-                f"Material row {material} does not exist; the table has {len(self.materials)}."
-            )
+        known = 1 if self.materials is None else len(self.materials)
+        if not 0 <= material < known:
+            raise ConfigError(f"Material row {material} does not exist; the table has {known}.")
         return int(material)

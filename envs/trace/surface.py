@@ -10,7 +10,7 @@ radius, elevation x radius) on spheres. Meshes have their own.
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 

@@ -161,6 +161,7 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
             gbuffer,
             view.rays.tile_origin,
             view.rays.tile_width,
+            (view.rays.height, view.rays.width),
             SlotMotion(chunk.slots, view.rotation, frame.motion[2], frame.motion[3]),
             frame.surface,
         )

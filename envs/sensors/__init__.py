@@ -9,4 +9,18 @@ from fleetloop.core.registry import Registry
 if TYPE_CHECKING:
     from fleetloop.envs.sensors.base import Sensor
 
-SENSORS: Registry[type[Sensor]] = Registry("sensor", {})
+SENSORS: Registry[type[Sensor]] = Registry(
+    "sensor",
+    {
+        "imu": "fleetloop.envs.sensors.imu:Imu",
+        "gnss": "fleetloop.envs.sensors.gnss:Gnss",
+        "magnetometer": "fleetloop.envs.sensors.magnetometer:Magnetometer",
+        "barometer": "fleetloop.envs.sensors.barometer:Barometer",
+        "joint_encoder": "fleetloop.envs.sensors.encoder:JointEncoder",
+        "steering_angle": "fleetloop.envs.sensors.encoder:SteeringAngle",
+        "wheel_speed": "fleetloop.envs.sensors.wheel_speed:WheelSpeed",
+        "motor": "fleetloop.envs.sensors.motor:Motor",
+        "contact": "fleetloop.envs.sensors.contact:Contact",
+        "force_torque": "fleetloop.envs.sensors.force_torque:ForceTorque",
+    },
+)

@@ -89,9 +89,7 @@ def read_coefficients(
     weight = np.sqrt(record_s / tau) / variance
     squares = _least_squares_not_negative(terms * weight[:, None], variance * weight)
     n, b, k = np.sqrt(squares)
-    return AllanCoefficients(
-        white_u_rt_s=float(n), instability_u=float(b), walk_u_rt_hz=float(k)
-    )
+    return AllanCoefficients(white_u_rt_s=float(n), instability_u=float(b), walk_u_rt_hz=float(k))
 
 
 def _least_squares_not_negative(matrix: FloatArray, target: FloatArray) -> FloatArray:

@@ -25,7 +25,7 @@ from fleetloop.core.frames import FloatArray
 from fleetloop.envs.sensors.base import State
 
 FLICKER_RATIO = 4.0
-"""Ratio of neighbouring time constants of the flicker ladder: ripple of its Allan deviation < 1 %."""
+"""Ratio of neighbouring time constants of the flicker ladder; its ripple stays below 1 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

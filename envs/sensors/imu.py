@@ -1,0 +1,144 @@
+"""Inertial measurement unit: specific force and angular rate at its mount, with all their errors.
+
+    reading = clip(round((1 + s) M (truth + shake) + G f + b(t) + w(t)))
+
+with scale errors s, misalignment M, drifting bias b and white noise w of
+`fleetloop.envs.sensors.noise`, the shaking of the mount of `fleetloop.envs.sensors.vibration`, and
+for gyroscopes a sensitivity G to the specific force f (Titterton & Weston, "Strapdown Inertial
+Navigation Technology", 2nd ed., 4.2 and 12.4). A reading is that of the instant of capture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.spec import Field, Schema
+from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
+from fleetloop.envs.sensors.imu_errors import AUTOMOTIVE, InertialErrors
+from fleetloop.envs.sensors.kinematics import specific_force
+from fleetloop.envs.sensors.noise import (
+    Channels,
+    captured_at,
+    elapsed_s,
+    misalignment_matrix,
+    no_capture_yet,
+)
+from fleetloop.envs.sensors.vibration import Vibration, VibrationMode
+
+if TYPE_CHECKING:
+    from fleetloop.envs.trace.tracer import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImuConfig(SensorConfig):
+    """An inertial measurement unit.
+
+    Attributes:
+        errors: Class of the sensors, from `fleetloop.envs.sensors.imu_errors`.
+        vibration: Shaking of the mount, such as `vibration.CAR_VIBRATION`; none by
+            default.
+
+    The fault `bias_jump` adds the `jump_u` of each triad times its severity.
+    """
+
+    KIND: ClassVar[str] = "imu"
+    FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
+
+    rate_hz: float = 120.0
+    errors: InertialErrors = AUTOMOTIVE
+    vibration: tuple[VibrationMode, ...] = ()
+
+
+class Imu:
+    """See the module; fields `specific_force_m_s2` and `angular_rate_rad_s` in the sensor frame."""
+
+    CONFIG: ClassVar[type[SensorConfig]] = ImuConfig
+    MODALITY: ClassVar[Modality] = "state"
+    scan_s: float = 0.0
+
+    def __init__(self, config: ImuConfig) -> None:
+        self.config = config
+        errors, rate = config.errors, config.rate_hz
+        self._accelerometer = Channels("accelerometer", 3, errors.accelerometer, rate)
+        self._gyroscope = Channels("gyroscope", 3, errors.gyroscope, rate)
+        self._vibration = Vibration(config.vibration) if config.vibration else None
+        self.schema = Schema(
+            {
+                "specific_force_m_s2": Field(
+                    shape=(3,),
+                    dtype="float32",
+                    unit="m/s^2",
+                    frame="sensor",
+                    low=-self._accelerometer.limit,
+                    high=self._accelerometer.limit,
+                    doc="Acceleration less gravity: at rest it points up.",
+                ),
+                "angular_rate_rad_s": Field(
+                    shape=(3,),
+                    dtype="float32",
+                    unit="rad/s",
+                    frame="sensor",
+                    low=-self._gyroscope.limit,
+                    high=self._gyroscope.limit,
+                    doc="Rate of turn against an inertial frame; the Earth's own is left out.",
+                ),
+            }
+        )
+
+    def initial_state(self, rng: np.random.Generator) -> State:
+        """Draws turn-on biases, scale errors, leaning axes and g-sensitivity."""
+        errors = self.config.errors
+        state = {
+            **no_capture_yet(),
+            **self._accelerometer.start(rng),
+            **self._gyroscope.start(rng),
+            "accelerometer_axes": misalignment_matrix(errors.misalignment_rad * rng.normal(size=6)),
+            "gyroscope_axes": misalignment_matrix(errors.misalignment_rad * rng.normal(size=6)),
+            "g_sensitivity": errors.g_sensitivity_rad_s_per_m_s2 * rng.normal(size=(3, 3)),
+        }
+        if self._vibration is not None:
+            state["vibration"] = self._vibration.start(rng)
+        return state
+
+    def views(self, capture: Capture, state: State, rng: np.random.Generator) -> Sequence[View]:
+        """No rays."""
+        return ()
+
+    def measure(
+        self,
+        capture: Capture,
+        traced: Sequence[Buffers],
+        state: State,
+        rng: np.random.Generator,
+    ) -> tuple[dict[str, npt.NDArray[Any]], State]:
+        """Reads both triads."""
+        dt_s = elapsed_s(capture.t_ns, state)
+        state = {**state, **captured_at(capture.t_ns)}
+        link = capture.link
+        sensor_R_world = capture.world_T_sensor.rotation.T
+        force = sensor_R_world @ specific_force(capture)
+        rate = sensor_R_world @ link.twist.angular_rad_s
+        if self._vibration is not None:
+            speed = math.sqrt(float(link.twist.linear_m_s @ link.twist.linear_m_s))
+            state["vibration"] = self._vibration.advance(state["vibration"], speed, dt_s, rng)
+            shake = self._vibration.shake(state["vibration"], speed)
+            force, rate = force + shake[:3], rate + shake[3:]
+        fault = capture.faults.get("bias_jump")
+        severity = 0.0 if fault is None else fault.severity
+        felt_force = state["accelerometer_axes"] @ force
+        felt_rate = state["gyroscope_axes"] @ rate + state["g_sensitivity"] @ force
+        force_read, changed = self._accelerometer.sample(felt_force, state, dt_s, rng, severity)
+        state.update(changed)
+        rate_read, changed = self._gyroscope.sample(felt_rate, state, dt_s, rng, severity)
+        state.update(changed)
+        data = {
+            "specific_force_m_s2": force_read.astype(np.float32),
+            "angular_rate_rad_s": rate_read.astype(np.float32),
+        }
+        return data, state

@@ -61,7 +61,7 @@ def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int = 1) -> list[dict[
     results: list[dict[str, Image]] = []
     tasks: list[Callable[[], None]] = []
     for scene, view in jobs:
-        frame = _prepare(scene, view)
+        frame = prepare(scene, view)
         results.append(frame.images)
         tasks += [partial(_trace_chunk, frame, chunk) for chunk in view.rays.chunks]
     shared_pool().run(tasks, threads)
@@ -86,7 +86,8 @@ class Frame:
     surface: SurfaceImages | None
 
 
-def _prepare(scene: Scene, view: View) -> Frame:
+def prepare(scene: Scene, view: View) -> Frame:
+    """Makes room for the images and takes what the kernels read from the scene."""
     rays = view.rays
     images: dict[str, Image] = {}
     for name in sorted(view.outputs):
@@ -119,8 +120,11 @@ def _prepare(scene: Scene, view: View) -> Frame:
     )
 
 
-def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
-    """All stages for one chunk of tiles, in buffers that stay in the core's cache."""
+def place_and_see(frame: Frame, chunk: Chunk) -> tuple[InstanceArrays, GBuffer]:
+    """The first stages of a chunk: instance tables of its slots, and what its rays meet first.
+
+    The buffers are small enough to stay in the core's cache until the last stage has read them.
+    """
     view = frame.view
     instances = InstanceArrays(
         np.empty((len(chunk.slots), len(frame.rows), ICOLS), np.float32), frame.rows
@@ -142,6 +146,13 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
         np.zeros((count, LANES), np.int32),
     )
     visibility(chunk.arrays, instances, frame.meshes, frame.t_min, SEE_THROUGH, gbuffer)
+    return instances, gbuffer
+
+
+def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
+    """All stages for one chunk of tiles, written into the images of the frame."""
+    view = frame.view
+    instances, gbuffer = place_and_see(frame, chunk)
     if frame.basic is not None:
         write_basic(
             chunk.arrays,

@@ -1,0 +1,408 @@
+"""Whether something stands between a hit point and a light: any hit will do, none is sorted.
+
+For the shading stage (`shade.py`): after `visibility`, mark the lanes that could be lit (they hit
+something and face the light), then
+
+    sun_shadow(tiles, instances, meshes, gbuffer, sun, wanted, SEE_THROUGH, shadow)
+
+with `sun` (tables, 3) float32: the unit direction towards the sun *in the ray frame* of each table
+(`world_R_sensor.T @ sun_world`), and `wanted`, `shadow` (k, LANES) uint8, 1 = test it, 1 = in
+shadow. Lamps go one ray at a time through the helper `segments.segment_blocked`.
+
+Rays to the sun are parallel, so instances are culled as discs in the plane across the sun, against
+the box of a block's hit points, then of a tile's. Analytic shapes take whole packets; meshes take
+lane by lane: the hit points of a tile spread too much for a packet to stay together in a tree
+(13x slower when tried), while a lane stops at its first triangle.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN202
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.envs.trace.bvh import MAX_DEPTH
+from fleetloop.envs.trace.jit import inline, kernel
+from fleetloop.envs.trace.layout import (
+    BOX,
+    CENTER,
+    CYLINDER,
+    DIMS,
+    FLAGS,
+    KIND,
+    LANES,
+    MESH,
+    MESH_INDEX,
+    NODE_BEGIN,
+    ORIGIN,
+    PLANE,
+    RADIUS,
+    ROTATION,
+    SPHERE,
+    GBuffer,
+    InstanceArrays,
+    MeshArrays,
+    TileArrays,
+)
+from fleetloop.envs.trace.segments import mesh_crossed, off_zero, triangle_crossed
+
+# Shadow rays start this far off the surface, in metres and in parts of the distance seen: above the
+# rounding of float32 hit points. Things closer together than this cast no shadow on each other.
+_OFFSET_M = np.float32(1e-3)
+_OFFSET_PART = np.float32(1e-5)
+
+# Offsets into the float scratch: hit points in the ray frame, and spare rows for reductions.
+_X = 0
+_Y = LANES
+_Z = 2 * LANES
+_A = 3 * LANES
+_SPARE = 4 * LANES
+
+_ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
+_TINY = np.float32(1e-20)
+_BIG = np.float32(1e30)
+
+
+@kernel
+def sun_shadow(
+    tiles: TileArrays,
+    instances: InstanceArrays,
+    meshes: MeshArrays,
+    gbuffer: GBuffer,
+    sun: npt.NDArray[np.float32],
+    wanted: npt.NDArray[np.uint8],
+    skip_flags: int,
+    shadow: npt.NDArray[np.uint8],
+) -> None:
+    """Finds which lanes lie in the shadow of the sun.
+
+    Args:
+        tiles: As in `visibility`.
+        instances: As in `visibility`.
+        meshes: As in `visibility`.
+        gbuffer: As in `visibility`, filled.
+        sun: (tables, 3) unit direction towards the sun in the ray frame of each table.
+        wanted: (k, LANES) 1 where a lane hit something that faces the sun; others are not tested.
+        skip_flags: Rows with any of these bits in FLAGS cast no shadow.
+        shadow: (k, LANES) written: 1 where a wanted lane is in shadow, else 0.
+    """
+    f = np.empty(5 * LANES, np.float32)
+    todo = np.empty(LANES, np.int32)
+    n_rows = len(instances.rows)
+    discs = np.empty((n_rows, 4), np.float32)
+    of_block = np.empty(n_rows, np.int32)
+    boxes = np.empty((len(tiles.tiles), 5), np.float32)
+    box = np.empty(5, np.float32)
+    axes = np.empty(9, np.float32)
+    stack = np.empty(2 * MAX_DEPTH, np.int32)
+    last_table = -1
+    begin = 0
+    while begin < len(tiles.tiles):
+        table_number = tiles.table_of_tile[begin]
+        table = instances.table[table_number]
+        if table_number != last_table:
+            last_table = table_number
+            _sun_axes(sun[table_number], axes)
+            _fill_discs(table, axes, discs)
+        end = _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box)
+        n_block = 0
+        for row in range(n_rows):
+            of_block[n_block] = row
+            casts = (instances.rows[row, FLAGS] & skip_flags) == 0
+            n_block += 1 if casts and _shades(discs[row], box) else 0
+        for k in range(begin, end):
+            shadow[k, :] = 0
+            if boxes[k, 0] > boxes[k, 1]:
+                continue
+            _load(tiles.directions[tiles.tiles[k]], gbuffer.t[k], wanted[k], axes, f, todo)
+            instance, primitive = gbuffer.instance[k], gbuffer.primitive[k]
+            for candidate in range(n_block):
+                row = of_block[candidate]
+                disc, entry, integers = discs[row], table[row], instances.rows[row]
+                if not _shades(disc, boxes[k]):
+                    continue
+                if integers[KIND] == MESH:
+                    root = meshes.meta[integers[MESH_INDEX], NODE_BEGIN]
+                    _shade_by_mesh(
+                        entry, row, root, meshes, axes, disc, instance, primitive, stack, f, todo
+                    )
+                else:
+                    _shade_by_convex(entry, row, integers[KIND], axes, instance, f, todo)
+                if _count(todo) == 0:
+                    break
+            for lane in range(LANES):
+                shadow[k, lane] = 1 if wanted[k, lane] != 0 and todo[lane] == 0 else 0
+        begin = end
+
+
+@inline
+def _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box):
+    """Boxes of the wanted points of one block's tiles, and around all; returns where it ends."""
+    block, table_number = tiles.block_of_tile[tiles.tiles[begin]], tiles.table_of_tile[begin]
+    box[0], box[1], box[2], box[3], box[4] = _BIG, -_BIG, _BIG, -_BIG, _BIG
+    end = begin
+    while (
+        end < len(tiles.tiles)
+        and tiles.block_of_tile[tiles.tiles[end]] == block
+        and tiles.table_of_tile[end] == table_number
+    ):
+        _hit_points(tiles.directions[tiles.tiles[end]], gbuffer.t[end], axes, f)
+        _lane_box(wanted[end], axes, f, boxes[end])
+        for j in range(2):
+            box[2 * j] = min(box[2 * j], boxes[end, 2 * j])
+            box[2 * j + 1] = max(box[2 * j + 1], boxes[end, 2 * j + 1])
+        box[4] = min(box[4], boxes[end, 4])
+        end += 1
+    return end
+
+
+@inline
+def _sun_axes(sun, axes):
+    """Two axes across the sun and the sun itself, as nine numbers."""
+    x, y, z = sun[0], sun[1], sun[2]
+    # The branch-free frame of Duff et al. 2017, "Building an orthonormal basis, revisited".
+    sign = _ONE if z >= _ZERO else -_ONE
+    a = -_ONE / (sign + z)
+    b = x * y * a
+    axes[0], axes[1], axes[2] = _ONE + sign * x * x * a, sign * b, -sign * x
+    axes[3], axes[4], axes[5] = b, sign + y * y * a, -y
+    axes[6], axes[7], axes[8] = x, y, z
+
+
+@inline
+def _fill_discs(table, axes, discs):
+    """Every bounding sphere in sun coordinates: across, across, along, radius."""
+    for row in range(len(discs)):
+        x, y, z = table[row, CENTER], table[row, CENTER + 1], table[row, CENTER + 2]
+        for j in range(3):
+            discs[row, j] = axes[3 * j] * x + axes[3 * j + 1] * y + axes[3 * j + 2] * z
+        discs[row, 3] = table[row, RADIUS]
+
+
+@inline
+def _hit_points(directions, t, axes, f):
+    """Start points of the shadow rays: just off the surface, towards the sun."""
+    x, y, z = directions[0], directions[1], directions[2]
+    for k in range(LANES):
+        offset = _OFFSET_M + _OFFSET_PART * t[k]
+        f[_X + k] = t[k] * x[k] + offset * axes[6]
+        f[_Y + k] = t[k] * y[k] + offset * axes[7]
+        f[_Z + k] = t[k] * z[k] + offset * axes[8]
+
+
+@inline
+def _lane_box(wanted, axes, f, box):
+    """Box of the wanted start points in sun coordinates: ranges across, smallest along."""
+    for j in range(3):
+        ax, ay, az = axes[3 * j], axes[3 * j + 1], axes[3 * j + 2]
+        for k in range(LANES):
+            value = ax * f[_X + k] + ay * f[_Y + k] + az * f[_Z + k]
+            f[_A + k] = value if wanted[k] != 0 else _BIG
+            f[_SPARE + k] = value if wanted[k] != 0 else -_BIG
+        half = LANES // 2
+        while half > 0:
+            for k in range(half):
+                low, high = f[_A + half + k], f[_SPARE + half + k]
+                f[_A + k] = f[_A + k] if f[_A + k] < low else low
+                f[_SPARE + k] = f[_SPARE + k] if f[_SPARE + k] > high else high
+            half //= 2
+        if j < 2:
+            box[2 * j] = f[_A]
+            box[2 * j + 1] = f[_SPARE]
+        else:
+            box[4] = f[_A]
+
+
+@inline
+def _shades(disc, box):
+    """Whether a disc overlaps a box across the sun and reaches above its lowest point."""
+    radius = disc[3]
+    return (
+        disc[0] + radius >= box[0]
+        and disc[0] - radius <= box[1]
+        and disc[1] + radius >= box[2]
+        and disc[1] - radius <= box[3]
+        and disc[2] + radius >= box[4]
+    )
+
+
+@inline
+def _load(directions, t, wanted, axes, f, todo):
+    _hit_points(directions, t, axes, f)
+    for k in range(LANES):
+        todo[k] = np.int32(wanted[k])
+
+
+@inline
+def _count(todo):
+    total = np.int32(0)
+    for k in range(LANES):
+        total += todo[k]
+    return total
+
+
+@inline
+def _shade_by_convex(entry, row, kind, axes, instance, f, todo):
+    """Switches off the lanes that an analytic shape shades.
+
+    A convex shape never shades its own lit side: those lanes are left out, which spares them the
+    rounding of their hit points.
+    """
+    x, y, z = axes[6], axes[7], axes[8]
+    r = entry[ROTATION : ROTATION + 9]
+    sx = r[0] * x + r[1] * y + r[2] * z
+    sy = r[3] * x + r[4] * y + r[5] * z
+    sz = r[6] * x + r[7] * y + r[8] * z
+    if kind == SPHERE:
+        _shade_by_sphere(entry, row, x, y, z, instance, f, todo)
+    elif kind == BOX:
+        _shade_by_box(entry, row, sx, sy, sz, instance, f, todo)
+    elif kind == PLANE:
+        _shade_by_plane(entry, row, sz, instance, f, todo)
+    elif kind == CYLINDER:
+        _shade_by_cylinder(entry, row, sx, sy, sz, instance, f, todo)
+    else:
+        _shade_by_capsule(entry, row, sx, sy, sz, instance, f, todo)
+
+
+@inline
+def _shade_by_sphere(entry, row, x, y, z, instance, f, todo):
+    cx, cy, cz = entry[CENTER], entry[CENTER + 1], entry[CENTER + 2]
+    square = entry[DIMS] * entry[DIMS]
+    for k in range(LANES):
+        px, py, pz = cx - f[_X + k], cy - f[_Y + k], cz - f[_Z + k]
+        ahead = px * x + py * y + pz * z
+        px, py, pz = px - ahead * x, py - ahead * y, pz - ahead * z
+        root = np.sqrt(square - (px * px + py * py + pz * pz))
+        if ahead + root > _ZERO and instance[k] != row:
+            todo[k] = 0
+
+
+@inline
+def _shade_by_plane(entry, row, sz, instance, f, todo):
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    for k in range(LANES):
+        height = entry[ORIGIN + 2] + r6 * f[_X + k] + r7 * f[_Y + k] + r8 * f[_Z + k]
+        if -height / sz > _ZERO and abs(height) > _OFFSET_M and instance[k] != row:
+            todo[k] = 0
+
+
+@inline
+def _shade_by_box(entry, row, sx, sy, sz, instance, f, todo):
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    ix, iy, iz = _ONE / off_zero(sx), _ONE / off_zero(sy), _ONE / off_zero(sz)
+    hx, hy, hz = entry[DIMS] * abs(ix), entry[DIMS + 1] * abs(iy), entry[DIMS + 2] * abs(iz)
+    for k in range(LANES):
+        x, y, z = f[_X + k], f[_Y + k], f[_Z + k]
+        tx = -(ox + r0 * x + r1 * y + r2 * z) * ix
+        ty = -(oy + r3 * x + r4 * y + r5 * z) * iy
+        tz = -(oz + r6 * x + r7 * y + r8 * z) * iz
+        enter = tx - hx
+        enter = enter if enter > ty - hy else ty - hy
+        enter = enter if enter > tz - hz else tz - hz
+        leave = tx + hx
+        leave = leave if leave < ty + hy else ty + hy
+        leave = leave if leave < tz + hz else tz + hz
+        if enter <= leave and leave > _ZERO and instance[k] != row:
+            todo[k] = 0
+
+
+@inline
+def _shade_by_cylinder(entry, row, sx, sy, sz, instance, f, todo):
+    """Inside the round side and between the caps, over some stretch ahead."""
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    square, half = entry[DIMS] * entry[DIMS], entry[DIMS + 1]
+    inverse = _ONE / (sx * sx + sy * sy + _TINY)
+    iz = _ONE / off_zero(sz)
+    reach = half * abs(iz)
+    for k in range(LANES):
+        x, y, z = f[_X + k], f[_Y + k], f[_Z + k]
+        px = ox + r0 * x + r1 * y + r2 * z
+        py = oy + r3 * x + r4 * y + r5 * z
+        tz = -(oz + r6 * x + r7 * y + r8 * z) * iz
+        closest = -(px * sx + py * sy) * inverse
+        qx, qy = px + closest * sx, py + closest * sy
+        gap = square - (qx * qx + qy * qy)
+        root = np.sqrt((gap if gap > _ZERO else _ZERO) * inverse)
+        enter = closest - root
+        enter = enter if enter > tz - reach else tz - reach
+        leave = closest + root
+        leave = leave if leave < tz + reach else tz + reach
+        if gap >= _ZERO and enter <= leave and leave > _ZERO and instance[k] != row:
+            todo[k] = 0
+
+
+@inline
+def _shade_by_capsule(entry, row, sx, sy, sz, instance, f, todo):
+    """Distance between the ray and the axis segment, against the radius.
+
+    Closest points of two segments as in Ericson 2005, "Real-time collision detection", 5.1.9.
+    """
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    square, half = entry[DIMS] * entry[DIMS], entry[DIMS + 1]
+    inverse = _ONE / (sx * sx + sy * sy + _TINY)
+    for k in range(LANES):
+        x, y, z = f[_X + k], f[_Y + k], f[_Z + k]
+        px = ox + r0 * x + r1 * y + r2 * z
+        py = oy + r3 * x + r4 * y + r5 * z
+        pz = oz + r6 * x + r7 * y + r8 * z
+        ahead = -(px * sx + py * sy) * inverse
+        ahead = ahead if ahead > _ZERO else _ZERO
+        height = pz + ahead * sz
+        height = height if height < half else half
+        height = height if height > -half else -half
+        ahead = (height - pz) * sz - (px * sx + py * sy)
+        ahead = ahead if ahead > _ZERO else _ZERO
+        qx, qy, qz = px + ahead * sx, py + ahead * sy, pz + ahead * sz - height
+        if qx * qx + qy * qy + qz * qz < square and instance[k] != row:
+            todo[k] = 0
+
+
+@inline
+def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, stack, f, todo):
+    x, y, z = axes[6], axes[7], axes[8]
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    sx = r0 * x + r1 * y + r2 * z
+    sy = r3 * x + r4 * y + r5 * z
+    sz = r6 * x + r7 * y + r8 * z
+    square = disc[3] * disc[3]
+    last = np.int32(-1)
+    for k in range(LANES):
+        if todo[k] == 0:
+            continue
+        x, y, z = f[_X + k], f[_Y + k], f[_Z + k]
+        # The sphere first: most lanes of a tile pass beside.
+        gx = disc[0] - (axes[0] * x + axes[1] * y + axes[2] * z)
+        gy = disc[1] - (axes[3] * x + axes[4] * y + axes[5] * z)
+        if gx * gx + gy * gy > square:
+            continue
+        px = entry[ORIGIN] + r0 * x + r1 * y + r2 * z
+        py = entry[ORIGIN + 1] + r3 * x + r4 * y + r5 * z
+        pz = entry[ORIGIN + 2] + r6 * x + r7 * y + r8 * z
+        own = primitive[k] if instance[k] == row else np.int32(-1)
+        # Neighbours are mostly shaded by the same triangle.
+        if (
+            last >= 0
+            and last != own
+            and triangle_crossed(meshes.corners[last], px, py, pz, sx, sy, sz, _BIG)
+        ):
+            todo[k] = 0
+            continue
+        found = mesh_crossed(meshes, root, px, py, pz, sx, sy, sz, _BIG, own, stack)
+        if found >= 0:
+            todo[k] = 0
+            last = found

@@ -253,14 +253,23 @@ class Sensor(Protocol):
     CONFIG: ClassVar[type[SensorConfig]]
     MODALITY: ClassVar[Modality]
 
-    @property
-    def config(self) -> SensorConfig: ...
+    def __init__(self, config: Any) -> None:  # noqa: ANN401 - each kind takes its own config
+        ...
 
     @property
-    def schema(self) -> Schema: ...
+    def config(self) -> SensorConfig:
+        """What it was made from."""
+        ...
 
     @property
-    def scan_s(self) -> float: ...
+    def schema(self) -> Schema:
+        """Fields of its samples."""
+        ...
+
+    @property
+    def scan_s(self) -> float:
+        """Time that one capture takes."""
+        ...
 
     def initial_state(self, rng: np.random.Generator) -> State:
         """What it remembers at the start of an episode; draws its fixed pattern and biases."""

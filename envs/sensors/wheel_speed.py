@@ -160,7 +160,7 @@ class WheelSpeed:
             changed = _begin(ring, passed, rate, capture.t_ns * 1e-9, config.standstill_s)
         state = {**state, **captured_at(capture.t_ns), **changed}
         speed = quantise(state["speed"] * config.pulse_m, config.step_m_s)
-        data = {
+        data: dict[str, npt.NDArray[Any]] = {
             "speed_m_s": speed.astype(np.float32),
             "pulses": passed - state["first_passed"],
         }
@@ -216,7 +216,7 @@ def _begin(
 
 def _tooth_place(tooth: IntArray, error: FloatArray) -> FloatArray:
     """Where on the ring the given teeth sit, in pitches, (n,)."""
-    return tooth + error[np.arange(tooth.size), tooth % error.shape[1]]
+    return np.asarray(tooth + error[np.arange(tooth.size), tooth % error.shape[1]])
 
 
 def _teeth_passed(ring: FloatArray, error: FloatArray) -> IntArray:

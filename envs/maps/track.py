@@ -102,9 +102,7 @@ class Track:
         x, y, heading = self.place(np.array([s_m]), np.array([t_m]))
         return Pose.of(float(x[0]), float(y[0]), yaw_rad=float(heading[0]))
 
-    def place(
-        self, s_m: FloatArray, t_m: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def place(self, s_m: FloatArray, t_m: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """World x, y (n,) metres and heading (n,) radians of road coordinates (n,)."""
         position = np.mod(s_m, self.length_m) / self.step_m
         lower = np.floor(position).astype(int) % len(self.center_m)

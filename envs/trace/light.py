@@ -83,9 +83,7 @@ class Light:
 
     def __post_init__(self) -> None:
         if not -math.pi / 2 <= self.sun_elevation_rad <= math.pi / 2:
-            raise ConfigError(
-                f"sun_elevation_rad is {self.sun_elevation_rad}: use -pi/2 to pi/2."
-            )
+            raise ConfigError(f"sun_elevation_rad is {self.sun_elevation_rad}: use -pi/2 to pi/2.")
         for name in ("cloudiness", "wetness", "snow"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} of the light is {getattr(self, name)}: use 0 to 1.")
@@ -244,9 +242,7 @@ def light_arrays(
     )
 
 
-def sun_position(
-    when: datetime, latitude_rad: float, longitude_rad: float
-) -> tuple[float, float]:
+def sun_position(when: datetime, latitude_rad: float, longitude_rad: float) -> tuple[float, float]:
     """Elevation and azimuth of the sun, radians; azimuth from east towards north.
 
     Args:

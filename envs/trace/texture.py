@@ -48,7 +48,9 @@ class Texture:
                 f"A texture must be (height, width, 3) uint8, got {pixels.dtype}{pixels.shape}."
             )
         if not 1 <= min(pixels.shape[:2]) <= max(pixels.shape[:2]) <= MAX_SIDE:
-            raise ConfigError(f"A texture of {pixels.shape[:2]} texels: use sides of 1 to {MAX_SIDE}.")
+            raise ConfigError(
+                f"A texture of {pixels.shape[:2]} texels: use sides of 1 to {MAX_SIDE}."
+            )
         frozen = np.array(pixels, order="C")
         frozen.setflags(write=False)
         object.__setattr__(self, "pixels", frozen)
@@ -161,6 +163,4 @@ def _add_bilinear(texels, meta, row, u, v, weight, out):
     a, b = begin + y0 * width + x0, begin + y0 * width + x1
     c, d = begin + y1 * width + x0, begin + y1 * width + x1
     for i in range(3):
-        out[i] += (
-            w00 * texels[a, i] + w10 * texels[b, i] + w01 * texels[c, i] + w11 * texels[d, i]
-        )
+        out[i] += w00 * texels[a, i] + w10 * texels[b, i] + w01 * texels[c, i] + w11 * texels[d, i]

@@ -31,6 +31,7 @@ from fleetloop.envs.trace.layout import (
     InstanceArrays,
     MeshArrays,
 )
+from fleetloop.envs.trace.picture import Painter, prepare_painter, shade, write_picture
 from fleetloop.envs.trace.pool import shared_pool
 from fleetloop.envs.trace.raygrid import Chunk
 from fleetloop.envs.trace.scene import Scene
@@ -84,6 +85,7 @@ class Frame:
     images: dict[str, Image]
     basic: BasicImages | None
     surface: SurfaceImages | None
+    painter: Painter | None
 
 
 def prepare(scene: Scene, view: View) -> Frame:
@@ -117,6 +119,7 @@ def prepare(scene: Scene, view: View) -> Frame:
         images,
         basic,
         surface,
+        None if view.outputs.isdisjoint({"hdr", "rgb"}) else prepare_painter(scene, view),
     )
 
 
@@ -176,3 +179,6 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
             SlotMotion(chunk.slots, view.rotation, frame.motion[2], frame.motion[3]),
             frame.surface,
         )
+    if frame.painter is not None:
+        hdr = shade(frame.painter, chunk.arrays, chunk.slots, instances, frame.meshes, gbuffer)
+        write_picture(frame.painter, view.rays, chunk.arrays, hdr, frame.images)

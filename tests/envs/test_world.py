@@ -44,9 +44,7 @@ def add_pile(world: World, shapes: list[str], parts_each: int, count: int) -> li
         extra = Part(shape=Box((0.1, 0.1, 0.1)), body_T_part=Pose.of(0, 0, 0.3))
         parts += [extra] * (parts_each - 1)
         x, y = rng.uniform(-0.5, 0.5, 2)
-        substance = Substance(
-            mass_kg=2.0, inertia_kg_m2=(0.2, 0.2, 0.2), com_m=(0.01, 0.0, 0.02)
-        )
+        substance = Substance(mass_kg=2.0, inertia_kg_m2=(0.2, 0.2, 0.2), com_m=(0.01, 0.0, 0.02))
         bodies.append(world.add_body(parts, Pose.of(x, y, 1 + 0.6 * i), substance))
     return bodies
 
@@ -147,7 +145,9 @@ def test_two_worlds_do_not_touch(world):
 
 def test_rays_hit_where_geometry_says(world):
     world.add_body([Part(shape=Box((1, 1, 1)), body_T_part=AT_ORIGIN)], AT_ORIGIN, Substance())
-    part, normals = world.ray_cast(np.array([[-5.0, 0, 0], [-5, 3, 0]]), np.array([[5.0, 0, 0]] * 2))
+    part, normals = world.ray_cast(
+        np.array([[-5.0, 0, 0], [-5, 3, 0]]), np.array([[5.0, 0, 0]] * 2)
+    )
     assert part[0] == pytest.approx(0.4, abs=1e-6)
     np.testing.assert_allclose(normals[0], [-1, 0, 0], atol=1e-6)
     assert part[1] == 1.0

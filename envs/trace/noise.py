@@ -1,0 +1,90 @@
+"""Deterministic noise for procedural looks: integer hashes and value noise, no tables, no sines.
+
+The hash is a 32-bit multiply-xorshift mixer in the manner of Wang and of Jenkins' one-at-a-time;
+it is exact integer arithmetic, so the same place has the same noise on every machine.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN201
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleetloop.envs.trace.jit import inline
+
+_MASK = 0xFFFFFFFF
+_ONE = np.float32(1.0)
+_TWO = np.float32(2.0)
+_THREE = np.float32(3.0)
+_SCALE = np.float32(1.0 / 4294967296.0)
+
+
+@inline
+def hash_cell(x, y, seed):
+    """An even float32 in [0, 1) for a cell of an integer grid."""
+    h = (x * 374761393 + y * 668265263 + seed * 2246822519) & _MASK
+    h = ((h ^ (h >> 15)) * 2246822519) & _MASK
+    h = ((h ^ (h >> 13)) * 3266489917) & _MASK
+    return np.float32(h ^ (h >> 16)) * _SCALE
+
+
+@inline
+def value_noise(x, y, seed):
+    """Smooth noise in [0, 1), one bump per unit: corners of the cell blended by smoothstep."""
+    fx, fy = np.floor(x), np.floor(y)
+    tx, ty = x - np.float32(fx), y - np.float32(fy)
+    tx, ty = tx * tx * (_THREE - _TWO * tx), ty * ty * (_THREE - _TWO * ty)
+    i, j = int(fx), int(fy)
+    a, b = hash_cell(i, j, seed), hash_cell(i + 1, j, seed)
+    c, d = hash_cell(i, j + 1, seed), hash_cell(i + 1, j + 1, seed)
+    low = a + tx * (b - a)
+    return low + ty * (c + tx * (d - c) - low)
+
+
+@inline
+def filtered_noise(x, y, footprint, seed):
+    """Noise around zero, -0.5 to 0.5, that fades to zero where a pixel is wider than its bumps.
+
+    Args:
+        x, y: Place, in bumps.
+        footprint: Width of the pixel, in bumps.
+        seed: Any integer.
+    """
+    keep = _ONE - (footprint - np.float32(0.4)) * np.float32(1.25)
+    if keep <= np.float32(0.0):
+        return np.float32(0.0)
+    keep = keep if keep < _ONE else _ONE
+    return keep * (value_noise(x, y, seed) - np.float32(0.5))
+
+
+@inline
+def fractal_noise(x, y, octaves, seed):
+    """Sum of octaves, each half as strong and twice as fine, in [0, 1)."""
+    total = np.float32(0.0)
+    weight = np.float32(0.5)
+    for octave in range(octaves):
+        total += weight * value_noise(x, y, seed + octave)
+        weight *= np.float32(0.5)
+        x, y = x * _TWO + np.float32(17.3), y * _TWO + np.float32(9.1)
+    return total
+
+
+@inline
+def box_step(distance, half_width, footprint):
+    """How much of a pixel lies inside a stripe, 0 to 1.
+
+    Args:
+        distance: From the stripe's middle to the pixel's middle, >= 0.
+        half_width: Of the stripe.
+        footprint: Width of the pixel across the stripe.
+    """
+    soft = footprint if footprint > np.float32(1e-6) else np.float32(1e-6)
+    right = (half_width - distance) / soft + np.float32(0.5)
+    left = (half_width + distance) / soft + np.float32(0.5)
+    right = min(max(right, np.float32(0.0)), _ONE)
+    left = min(max(left, np.float32(0.0)), _ONE)
+    covered = right + left - _ONE
+    # Stripes thinner than a pixel cover only their own part of it.
+    thin = _TWO * half_width / soft
+    return min(max(covered, np.float32(0.0)), thin if thin < _ONE else _ONE)

@@ -1,0 +1,153 @@
+"""From G-buffer to picture: runs the shading stages for a chunk of tiles.
+
+records (albedo) -> sun shadows (occlusion) -> radiance (shade) -> image (tone)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.envs.trace.albedo import RECORD_ROWS, surface_records
+from fleetloop.envs.trace.layout import (
+    LANES,
+    SEE_THROUGH,
+    GBuffer,
+    InstanceArrays,
+    MeshArrays,
+    TileArrays,
+)
+from fleetloop.envs.trace.light import LightArrays, illumination, light_arrays
+from fleetloop.envs.trace.occlusion import sun_shadow
+from fleetloop.envs.trace.raygrid import RayGrid
+from fleetloop.envs.trace.scene import Scene
+from fleetloop.envs.trace.shade import light_tiles
+from fleetloop.envs.trace.tone import exposure_for, srgb_curve, write_hdr, write_rgb
+from fleetloop.envs.trace.view import View
+
+Image = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painter:
+    """What all chunks of a frame need to be shaded; nothing in it changes while they run.
+
+    Attributes:
+        light: In the ray frames of all slots of the view.
+        shading, looks, texels, texture_meta: The material table.
+        pixel_rad: Angle between neighbouring rays.
+        exposure: Gain of the sRGB view.
+        is_day: Whether the sun shines, so that shadows are worth tracing.
+    """
+
+    light: LightArrays
+    shading: npt.NDArray[np.float32]
+    looks: npt.NDArray[np.int32]
+    texels: npt.NDArray[np.float32]
+    texture_meta: npt.NDArray[np.int32]
+    pixel_rad: float
+    exposure: float
+    is_day: bool
+
+
+def prepare_painter(scene: Scene, view: View) -> Painter:
+    """Reads materials and light of a scene for one view."""
+    colors = illumination(scene.light)
+    table = scene.materials
+    # Asking for the looks puts their textures into the pool: it comes first.
+    looks = table.looks
+    return Painter(
+        light=light_arrays(scene.light, view.position_m, view.rotation),
+        shading=table.shading,
+        looks=looks,
+        texels=table.textures.texels,
+        texture_meta=table.textures.meta,
+        pixel_rad=pixel_angle(view.rays),
+        exposure=exposure_for(colors, float(np.sin(scene.light.sun_elevation_rad))),
+        is_day=bool(colors.sun.max() > 0.0),
+    )
+
+
+def shade(
+    painter: Painter,
+    tiles: TileArrays,
+    slots: npt.NDArray[np.int32],
+    instances: InstanceArrays,
+    meshes: MeshArrays,
+    gbuffer: GBuffer,
+) -> npt.NDArray[np.float32]:
+    """Radiance of a list of tiles, (k, 3, LANES) float32.
+
+    Args:
+        painter: Of the frame.
+        tiles: The list; its tables belong to `slots`.
+        slots: (tables,) time slots of the view.
+        instances, meshes, gbuffer: As `visibility` left them.
+    """
+    count = len(tiles.tiles)
+    light = LightArrays(
+        painter.light.sun[slots],
+        painter.light.up[slots],
+        painter.light.lamps[slots],
+        painter.light.numbers,
+        painter.light.world_R_sensor[slots],
+    )
+    record = np.empty((count, RECORD_ROWS, LANES), np.float32)
+    wanted = np.empty((count, LANES), np.uint8)
+    surface_records(
+        tiles,
+        instances,
+        meshes,
+        gbuffer,
+        painter.shading,
+        painter.looks,
+        painter.texels,
+        painter.texture_meta,
+        light,
+        painter.pixel_rad,
+        record,
+        wanted,
+    )
+    if painter.is_day:
+        shadow = np.empty((count, LANES), np.uint8)
+        sun_shadow(tiles, instances, meshes, gbuffer, light.sun, wanted, SEE_THROUGH, shadow)
+    else:
+        shadow = np.zeros((count, LANES), np.uint8)
+    hdr = np.empty((count, 3, LANES), np.float32)
+    light_tiles(tiles, gbuffer, record, shadow, light, hdr)
+    return hdr
+
+
+def write_picture(
+    painter: Painter,
+    rays: RayGrid,
+    tiles: TileArrays,
+    hdr: npt.NDArray[np.float32],
+    images: dict[str, Image],
+) -> None:
+    """Puts radiance into the images "hdr" and "rgb", whichever are there."""
+    if "hdr" in images:
+        write_hdr(tiles.tiles, hdr, rays.tile_origin, rays.tile_width, images["hdr"])
+    if "rgb" in images:
+        write_rgb(
+            tiles.tiles,
+            hdr,
+            rays.tile_origin,
+            rays.tile_width,
+            painter.exposure,
+            srgb_curve(),
+            images["rgb"],
+        )
+
+
+def pixel_angle(rays: RayGrid) -> float:
+    """Angle between neighbouring rays in the middle of a grid, radians."""
+    row, column = rays.height // 2, rays.width // 2
+    here = rays.directions[row, column].astype(np.float64)
+    beside = rays.directions[row, min(column + 1, rays.width - 1)].astype(np.float64)
+    if rays.width == 1:
+        beside = rays.directions[min(row + 1, rays.height - 1), column].astype(np.float64)
+    cosine = here @ beside / (np.linalg.norm(here) * np.linalg.norm(beside))
+    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))

@@ -7,7 +7,7 @@ the mesh store. Handles are stable; rows of the arrays are compact and may move 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,14 +16,14 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.envs.trace import layout
 from fleetloop.envs.trace.layout import MeshArrays
+from fleetloop.envs.trace.light import Light
+from fleetloop.envs.trace.material import Material, MaterialTable
 from fleetloop.envs.trace.meshes import MeshStore
 from fleetloop.envs.trace.rows import Rows
 from fleetloop.envs.trace.shapes import HeightField, Mesh, Shape, row_shape
 
 if TYPE_CHECKING:
     from fleetloop.envs.trace.bullet import BulletMirror
-    from fleetloop.envs.trace.light import Light
-    from fleetloop.envs.trace.material import Material, MaterialTable
 
 Vector = Sequence[float] | npt.NDArray[np.float64]
 Handles = Sequence[int] | npt.NDArray[np.int64]
@@ -47,8 +47,8 @@ class Scene:
     """
 
     def __init__(self, materials: MaterialTable | None = None, light: Light | None = None) -> None:
-        self.materials = materials
-        self.light = light
+        self.materials = MaterialTable() if materials is None else materials
+        self.light = Light() if light is None else light
         self.mirror: BulletMirror | None = None
         self._meshes = MeshStore()
         self._shapes: dict[int, Shape] = {}
@@ -59,28 +59,45 @@ class Scene:
         self._rows = Rows.empty(_FIRST_CAPACITY)
 
     @classmethod
-    def from_bullet(cls, client_id: int) -> Scene:
+    def from_bullet(
+        cls,
+        client_id: int,
+        *,
+        instance: Callable[[int, int], int] | None = None,
+        semantic: Callable[[int, int], int] | None = None,
+        velocities: bool = True,
+    ) -> Scene:
         """Mirrors everything that a PyBullet client shows; call `sync` after its steps.
 
         Args:
             client_id: What `pybullet.connect` returned.
+            instance: (body, link) -> public instance id > 0; body + 1 if None.
+            semantic: (body, link) -> class 0..255; 0 for all if None.
+            velocities: Whether to read velocities as well.
         """
         from fleetloop.envs.trace.bullet import BulletMirror
 
         scene = cls()
-        scene.mirror = BulletMirror(scene, client_id)
+        scene.mirror = BulletMirror(
+            scene, client_id, instance=instance, semantic=semantic, velocities=velocities
+        )
         scene.mirror.sync()
         return scene
 
-    def sync(self) -> None:
+    def sync(self, *, fixed: bool = False) -> None:
         """Takes over poses, new and removed bodies and changed looks from the PyBullet client.
+
+        The poses before it become the previous ones of optical flow.
+
+        Args:
+            fixed: Read bodies without mass and joints again, after they were moved by hand.
 
         Raises:
             StateError: The scene did not come from `Scene.from_bullet`.
         """
         if self.mirror is None:
             raise StateError("This scene has no PyBullet client; make it by Scene.from_bullet.")
-        self.mirror.sync()
+        self.mirror.sync(fixed=fixed)
 
     def __len__(self) -> int:
         return self._count
@@ -209,12 +226,23 @@ class Scene:
             angular_velocities_rad_s: (n, 3) world.
         """
         rows = self.rows_of(handles)
-        linear = np.asarray(velocities_m_s, dtype=np.float64).reshape(len(rows), 3)
-        angular = np.asarray(angular_velocities_rad_s, dtype=np.float64).reshape(len(rows), 3)
-        if not np.isfinite(linear.sum() + angular.sum()):
+        self.set_row_velocities(
+            rows,
+            np.asarray(velocities_m_s, dtype=np.float64).reshape(len(rows), 3),
+            np.asarray(angular_velocities_rad_s, dtype=np.float64).reshape(len(rows), 3),
+        )
+
+    def set_row_velocities(
+        self,
+        rows: npt.NDArray[np.int64],
+        linear_m_s: npt.NDArray[np.float64],
+        angular_rad_s: npt.NDArray[np.float64],
+    ) -> None:
+        """As `set_velocities` for rows from `rows_of`."""
+        if not np.isfinite(linear_m_s.sum() + angular_rad_s.sum()):
             raise ConfigError("A velocity holds a number that is not finite.")
-        self._rows.velocity_m_s[rows] = linear
-        self._rows.angular_velocity_rad_s[rows] = angular
+        self._rows.velocity_m_s[rows] = linear_m_s
+        self._rows.angular_velocity_rad_s[rows] = angular_rad_s
 
     def set_material(self, handle: int, material: Material | int) -> None:
         """Gives a shape another look."""
@@ -261,8 +289,6 @@ class Scene:
     def row_integers(self) -> npt.NDArray[np.int32]:
         """(rows, JCOLS) with FLAGS taken from the materials' alpha."""
         rows = self._rows.integers[: self._count].copy()
-        if self.materials is None:
-            return rows
         alpha = self.materials.alpha[rows[:, layout.MATERIAL]]
         rows[:, layout.FLAGS] = np.where(alpha < 0.5, layout.SEE_THROUGH, 0) | np.where(
             alpha < 1.0, layout.BLENDED, 0
@@ -303,9 +329,9 @@ class Scene:
         return row
 
     def _material_row(self, material: Material | int) -> int:
-        if not isinstance(material, int | np.integer):
+        if isinstance(material, Material):
             return self.materials.add(material)
-        known = 1 if self.materials is None else len(self.materials)
+        known = len(self.materials)
         if not 0 <= material < known:
             raise ConfigError(f"Material row {material} does not exist; the table has {known}.")
         return int(material)

@@ -33,8 +33,9 @@ def rotation_matrix(q):
 
 
 def trace(scene, origin, directions, t_min=0.0, t_max=np.inf):
-    """First hits of rays (n, 3), world axes, from one origin (3,)."""
+    """First hits of rays (n, 3), world axes, from one origin (3,) or one each (n, 3)."""
     n = len(directions)
+    origin = np.broadcast_to(np.asarray(origin, float), directions.shape)
     best = Hits(
         np.full(n, np.inf),
         np.zeros(n, int),
@@ -45,14 +46,14 @@ def trace(scene, origin, directions, t_min=0.0, t_max=np.inf):
     for handle in scene.handles:
         position, quaternion = scene.pose(handle)
         rotation = rotation_matrix(quaternion)
-        o = rotation.T @ (np.asarray(origin) - position)
+        o = (origin - position) @ rotation
         d = directions @ rotation
         t, normal, triangle = intersect(scene.shape(handle), o, d, t_min)
         nearer = (t < best.t) & (t > t_min) & (t < t_max)
         best.t[nearer] = t[nearer]
         best.handle[nearer] = handle
         best.normal[nearer] = normal[nearer] @ rotation.T
-        best.local[nearer] = o + t[nearer, None] * d[nearer]
+        best.local[nearer] = o[nearer] + t[nearer, None] * d[nearer]
         best.triangle[nearer] = triangle[nearer]
     return best
 
@@ -63,9 +64,9 @@ def intersect(shape, o, d, t_min=0.0):
         none = np.full(len(d), -1)
         match shape:
             case shapes.Plane():
-                t = np.where(-o[2] / d[:, 2] > t_min, -o[2] / d[:, 2], np.inf)
+                t = np.where(-o[:, 2] / d[:, 2] > t_min, -o[:, 2] / d[:, 2], np.inf)
                 normal = np.zeros_like(d)
-                normal[:, 2] = np.sign(o[2])
+                normal[:, 2] = np.sign(o[:, 2])
                 return t, normal, none
             case shapes.Box(half):
                 return *_box(np.array(half), o, d, t_min), none
@@ -86,8 +87,8 @@ def intersect(shape, o, d, t_min=0.0):
 
 def _quadratic(o, d, radius):
     a = (d * d).sum(1)
-    b = d @ o
-    c = o @ o - radius**2
+    b = (d * o).sum(1)
+    c = (o * o).sum(1) - radius**2
     disc = b * b - a * c
     return np.where(disc >= 0, (-b - np.sqrt(disc)) / a, np.inf)
 
@@ -97,12 +98,13 @@ def _box(half, o, d, t_min):
     normal = np.zeros_like(d)
     for axis in range(3):
         for sign in (-1.0, 1.0):
-            if sign * o[axis] <= half[axis]:
-                continue  # this face is seen from behind
-            s = (sign * half[axis] - o[axis]) / d[:, axis]
+            in_front = sign * o[:, axis] > half[axis]
+            s = (sign * half[axis] - o[:, axis]) / d[:, axis]
             p = o + s[:, None] * d
             others = [k for k in range(3) if k != axis]
-            inside = (np.abs(p[:, others]) <= half[others]).all(1) & (s > t_min) & (s < t)
+            inside = (
+                in_front & (np.abs(p[:, others]) <= half[others]).all(1) & (s > t_min) & (s < t)
+            )
             t[inside] = s[inside]
             normal[inside] = 0.0
             normal[inside, axis] = sign
@@ -110,31 +112,31 @@ def _box(half, o, d, t_min):
 
 
 def _cylinder(radius, half, o, d, t_min):
-    side = _quadratic(o[:2], d[:, :2], radius)
-    z = o[2] + side * d[:, 2]
+    side = _quadratic(o[:, :2], d[:, :2], radius)
+    z = o[:, 2] + side * d[:, 2]
     side = np.where((np.abs(z) <= half) & (side > t_min), side, np.inf)
     p = o + side[:, None] * d
     normal = np.concatenate([p[:, :2] / radius, np.zeros((len(d), 1))], axis=1)
     t = side
     for sign in (-1.0, 1.0):
-        if sign * o[2] <= half:
-            continue
-        s = (sign * half - o[2]) / d[:, 2]
+        s = (sign * half - o[:, 2]) / d[:, 2]
         p = o + s[:, None] * d
-        on_cap = (np.hypot(p[:, 0], p[:, 1]) <= radius) & (s > t_min) & (s < t)
+        on_cap = (
+            (sign * o[:, 2] > half) & (np.hypot(p[:, 0], p[:, 1]) <= radius) & (s > t_min) & (s < t)
+        )
         t = np.where(on_cap, s, t)
         normal[on_cap] = (0.0, 0.0, sign)
     return t, normal
 
 
 def _capsule(radius, half, o, d, t_min):
-    side = _quadratic(o[:2], d[:, :2], radius)
-    z = o[2] + side * d[:, 2]
+    side = _quadratic(o[:, :2], d[:, :2], radius)
+    z = o[:, 2] + side * d[:, 2]
     t = np.where((np.abs(z) <= half) & (side > t_min), side, np.inf)
     for sign in (-1.0, 1.0):
         center = np.array([0.0, 0.0, sign * half])
         s = _quadratic(o - center, d, radius)
-        z = o[2] + s * d[:, 2]
+        z = o[:, 2] + s * d[:, 2]
         t = np.where((sign * z >= half) & (s > t_min) & (s < t), s, t)
     p = o + t[:, None] * d
     axis = np.zeros_like(p)
@@ -151,23 +153,22 @@ def _mesh(mesh, o, d, t_min):
     for number, (i, j, k) in enumerate(mesh.triangles):
         e1, e2 = vertices[j] - vertices[i], vertices[k] - vertices[i]
         face = np.cross(e1, e2)
-        if mesh.closed and face @ (o - vertices[i]) <= 0:
-            continue
+        s = o - vertices[i]
+        front = s @ face > 0
         p = np.cross(d, e2)
         inverse = 1.0 / (p @ e1)
-        s = o - vertices[i]
-        u = (p @ s) * inverse
+        u = (p * s).sum(1) * inverse
         q = np.cross(s, e1)
-        v = (d @ q) * inverse
-        t = (e2 @ q) * inverse
+        v = (d * q).sum(1) * inverse
+        t = (q @ e2) * inverse
         hit = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > t_min) & (t < best)
+        hit &= front | (not mesh.closed)
         best[hit] = t[hit]
         which[hit] = number
-        facing = face if face @ s > 0 else -face
-        normal[hit] = facing / np.linalg.norm(facing)
+        side = np.where(front, 1.0, -1.0)[hit, None]
+        normal[hit] = side * face / np.linalg.norm(face)
         if mesh.normals is not None:
             n0, n1, n2 = mesh.normals[[i, j, k]].astype(float)
-            smooth = (1 - u - v)[:, None] * n0 + u[:, None] * n1 + v[:, None] * n2
-            smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
-            normal[hit] = smooth[hit] * (1.0 if face @ s > 0 else -1.0)
+            smooth = (1 - u - v)[hit, None] * n0 + u[hit, None] * n1 + v[hit, None] * n2
+            normal[hit] = side * smooth / np.linalg.norm(smooth, axis=1, keepdims=True)
     return best, normal, which

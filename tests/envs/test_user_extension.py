@@ -147,7 +147,9 @@ class Push:
     CONFIG = PushConfig
     ROBOT = "my_puck"
     RIG = "altimeter"
-    goal_schema = Schema({"target_m": Field(shape=(2,), dtype="float32", unit="m", frame="world")})
+    goal_schema = Schema(
+        {"target_m": Field(shape=(2,), dtype="float32", unit="m", frame="world", low=-9, high=9)}
+    )
 
     def __init__(self, config: PushConfig) -> None:
         self.config = config

@@ -1,0 +1,84 @@
+# Two commands do it all on a fresh machine: `make loop` and `make test`.
+#
+# Everything is installed into .venv from requirements.lock; nothing else on the machine changes.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ROOMS := core envs datasets agents loop
+CODE  := $(ROOMS) tests benchmarks examples
+LINKS := build/typing
+
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup loop test test-long check check-lock lint types imports tested lock format bench \
+        docs clean
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install everything that running and testing need into .venv
+$(STAMP): requirements.lock pyproject.toml tools/find-python.sh
+	@python=$$(sh tools/find-python.sh) || exit 1; \
+	echo "[1/3] New environment in $(VENV), by $$python"; \
+	"$$python" -m venv --clear $(VENV)
+	@echo "[2/3] Installing what requirements.lock names"
+	@$(BIN)/python -m pip install --quiet --progress-bar on --require-hashes -r requirements.lock
+	@echo "[3/3] Installing fleetloop"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+loop: $(STAMP) ## Run the main job: collect, check and replay a small fleet's data
+	@$(BIN)/fleetloop record --episodes 4 --out runs/fleet
+	@$(BIN)/fleetloop replay runs/fleet
+
+test: $(STAMP) ## Run the tests, without the long ones
+	@$(BIN)/python tools/tested.py run $(BIN)/python -m pytest -m "not long" -n 2 -q
+
+test-long: $(STAMP) ## Run the long tests
+	@$(BIN)/python -m pytest -m long -q
+
+check: check-lock lint types imports tested ## Check everything: lock, style, types, imports, tests
+	@echo "All checks passed."
+
+tested: $(STAMP)
+	@$(BIN)/python tools/tested.py show || $(MAKE) --no-print-directory test
+
+check-lock: $(STAMP)
+	@$(BIN)/python tools/check_lock.py
+
+lint: $(STAMP)
+	@$(BIN)/ruff check $(CODE) tools
+	@$(BIN)/ruff format --check --quiet $(CODE) tools
+
+# Type checkers and import-linter do not follow the editable install's mapping of folders: they are
+# shown the same tree through links.
+$(LINKS):
+	@mkdir -p $(LINKS)/fleetloop
+	@for room in $(ROOMS); do ln -sfn ../../../$$room $(LINKS)/fleetloop/$$room; done
+
+types: $(STAMP) $(LINKS)
+	@MYPYPATH=$(LINKS) $(BIN)/mypy --cache-dir build/mypy $(foreach room,$(ROOMS),-p fleetloop.$(room))
+
+imports: $(STAMP) $(LINKS)
+	@PYTHONPATH=$(LINKS) $(BIN)/lint-imports --no-cache
+
+lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.lock
+
+format: $(STAMP) ## Put the code in its usual form
+	@$(BIN)/ruff check --fix --quiet $(CODE) tools
+	@$(BIN)/ruff format --quiet $(CODE) tools
+
+bench: $(STAMP) ## Measure the speed of the sensors against their rivals
+	@$(BIN)/fleetloop bench
+
+docs: $(STAMP) ## Build the documentation; warnings are errors
+	@$(BIN)/python -m pip install --quiet ".[docs]"
+	@$(BIN)/mkdocs build --strict --quiet
+
+clean: ## Remove everything that was made
+	@rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -33,7 +33,7 @@ from fleetloop.envs.sensors.noise import (
 )
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 LAPSE_K_M = 0.0065
 GAS_CONSTANT_J_KG_K = 287.05287

@@ -27,7 +27,7 @@ from fleetloop.core.spec import Schema
 if TYPE_CHECKING:
     # Sensors of the robot's own body need no tracer, and loading it means compiling kernels.
     from fleetloop.envs.trace.scene import Scene
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 Modality = Literal["camera", "range", "state"]
 """`camera` for pictures, `range` for distances to the outside, `state` for the robot's own body."""

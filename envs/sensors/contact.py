@@ -29,7 +29,7 @@ from fleetloop.envs.sensors.noise import (
 )
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 FSR_PAD = ChannelErrors(
     # Interlink FSR 400 series integration guide: part-to-part ±6 % on one unit's repeat ±2 %, range

@@ -4,6 +4,9 @@ The error of a real receiver is no white noise: against a fused trajectory a u-b
 off for minutes and moves by centimetres from fix to fix (comma2k19). So the error is a
 Gauss-Markov process of long time constant, with a little white noise on top. Two telegraph
 processes, exact in any step, switch outages and reflections (multipath) on and off.
+
+With `satellites` the offset follows from the range errors and the geometry of the satellites in
+view instead, and houses, trees and tunnels of the scene take satellites away.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from fleetloop.envs.sensors.base import (
     Surroundings,
 )
 from fleetloop.envs.sensors.geodesy import TangentPlane
+from fleetloop.envs.sensors.gnss_errors import SINGLE_POINT, GnssErrors
 from fleetloop.envs.sensors.kinematics import lever_arm, velocity_at
 from fleetloop.envs.sensors.noise import (
     advance_gauss_markov,
@@ -36,80 +40,20 @@ from fleetloop.envs.sensors.noise import (
     no_capture_yet,
     quantise,
 )
+from fleetloop.envs.sensors.satellites import (
+    WORST_PDOP,
+    SatelliteConfig,
+    Satellites,
+    Solution,
+    sky_rays,
+)
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GnssErrors:
-    """Errors of one class of receivers; east and north have the horizontal figures each.
-
-    Attributes:
-        wander_horizontal_m: Standard deviation of the slow offset, per axis.
-        wander_vertical_m: The same for altitude.
-        wander_s: Time constant of the slow offset.
-        white_horizontal_m: Standard deviation from fix to fix, per axis.
-        white_vertical_m: The same for altitude.
-        velocity_horizontal_m_s: Standard deviation of velocity, per axis.
-        velocity_vertical_m_s: The same for the vertical.
-        multipath_m: Standard deviation, per axis, of the extra offset under reflections; twice
-            that for altitude.
-        multipath_s: Time constant of the extra offset.
-    """
-
-    wander_horizontal_m: float = 0.0
-    wander_vertical_m: float = 0.0
-    wander_s: float = 600.0
-    white_horizontal_m: float = 0.0
-    white_vertical_m: float = 0.0
-    velocity_horizontal_m_s: float = 0.0
-    velocity_vertical_m_s: float = 0.0
-    multipath_m: float = 0.0
-    multipath_s: float = 10.0
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            least = "positive" if name in ("wander_s", "multipath_s") else "0 or more"
-            if not (math.isfinite(value) and value >= 0.0) or (least == "positive" and value == 0):
-                raise ConfigError(f"The GNSS error {name} is {value!r}: use {least}.")
-
-
-IDEAL = GnssErrors()
-"""Truth."""
-
-SINGLE_POINT = GnssErrors(
-    # Wander and white noise fitted to a u-blox M8 against the fused pose of the comma2k19 log
-    # (offsets of 0.4, 1.5 and 1.4 m, steps between fixes of 0.013 to 0.028 m, sd over 30 s of
-    # 0.09 to 0.2 m). Velocity: u-blox NEO-M8, UBX-13003366, 0.05 m/s. Multipath: tens of metres
-    # in street canyons, Groves, "Principles of GNSS", 2nd ed., 9.4.
-    wander_horizontal_m=1.2,
-    wander_vertical_m=1.6,
-    wander_s=1000.0,
-    white_horizontal_m=0.005,
-    white_vertical_m=0.01,
-    velocity_horizontal_m_s=0.05,
-    velocity_vertical_m_s=0.1,
-    multipath_m=8.0,
-    multipath_s=10.0,
-)
-"""An ordinary receiver of cars and phones: the default."""
-
-RTK = GnssErrors(
-    # u-blox ZED-F9P, UBX-17051259: 0.01 m + 1 ppm CEP with a fixed ambiguity, velocity 0.05 m/s.
-    # CEP of 0.01 m is 0.0085 m per axis (division by 1.177); vertical twice that.
-    wander_horizontal_m=0.007,
-    wander_vertical_m=0.014,
-    wander_s=60.0,
-    white_horizontal_m=0.005,
-    white_vertical_m=0.01,
-    velocity_horizontal_m_s=0.05,
-    velocity_vertical_m_s=0.05,
-    multipath_m=0.5,
-    multipath_s=10.0,
-)
-"""A receiver with corrections from a near base station."""
+OWN_BODY_M = 1.5
+"""Shapes nearer to the antenna are taken for the robot itself and hide no satellites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +61,15 @@ class GnssConfig(SensorConfig):
     """A satellite receiver; its mount is the antenna.
 
     Attributes:
-        errors: Class of the receiver, such as `SINGLE_POINT`, `RTK` or `IDEAL`.
+        errors: Class of the receiver, from `fleetloop.envs.sensors.gnss_errors`.
         outage_every_s: Mean time with a fix between two outages; None for no outages.
         outage_s: Mean length of an outage.
         multipath_every_s: Mean time without reflections; None for none.
         multipath_lasts_s: Mean length of a stretch with reflections.
         angle_step_deg: Resolution of latitude and longitude, degrees (1e-7 in UBX-NAV-PVT).
         altitude_step_m: Resolution of altitude.
+        satellites: Makes the slow offset from satellites in view, in place of the wander of
+            `errors`, and adds the fields `satellites` and `pdop`. None for the plain offset.
 
     Faults: `outage` takes the fix away; `multipath` adds reflections, scaled by its severity.
     """
@@ -138,6 +84,7 @@ class GnssConfig(SensorConfig):
     multipath_lasts_s: float = 15.0
     angle_step_deg: float = 1e-7
     altitude_step_m: float = 1e-3
+    satellites: SatelliteConfig | None = None
 
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
@@ -164,7 +111,10 @@ class Gnss:
 
     def __init__(self, config: GnssConfig) -> None:
         self.config = config
-        self.schema = _schema()
+        self.schema = _schema(with_satellites=config.satellites is not None)
+        self._satellites = Satellites(config.satellites) if config.satellites else None
+        looks = config.satellites is not None and config.satellites.hidden_by_scene
+        self._sky = sky_rays() if looks else None
         errors = config.errors
         self._wander = _east_north_up(errors.wander_horizontal_m, errors.wander_vertical_m)
         self._white = _east_north_up(errors.white_horizontal_m, errors.white_vertical_m)
@@ -176,8 +126,10 @@ class Gnss:
     def initial_state(self, rng: np.random.Generator) -> State:
         """Draws the slow offset, and whether the episode begins in an outage or reflections."""
         config = self.config
+        satellites = self._satellites.start(rng) if self._satellites else {}
         return {
             **no_capture_yet(),
+            **satellites,
             "wander_m": self._wander * rng.standard_normal(3),
             "multipath_m": self._multipath * rng.standard_normal(3),
             "outage": _start_telegraph(config.outage_every_s, config.outage_s, rng),
@@ -189,8 +141,20 @@ class Gnss:
         }
 
     def views(self, capture: Capture, state: State, rng: np.random.Generator) -> Sequence[View]:
-        """No rays."""
-        return ()
+        """The sky over the antenna, if shapes may hide satellites; else no rays."""
+        if self._sky is None:
+            return ()
+        from fleetloop.envs.trace.view import View
+
+        return (
+            View(
+                rays=self._sky,
+                position_m=capture.world_T_sensor.position_m,
+                rotation=np.eye(3),
+                outputs=frozenset({"hit"}),
+                t_min_m=OWN_BODY_M,
+            ),
+        )
 
     def measure(
         self,
@@ -202,27 +166,45 @@ class Gnss:
         """Makes a fix, or repeats the last one during an outage."""
         plane = _plane(capture.surroundings)
         state = self._advance(state, capture.t_ns, rng)
-        share = 1.0 if state["reflections"][0] else 0.0
+        slow = self._slow_offset(capture, traced, plane, state)
+        # Where houses hide satellites, their walls reflect the others.
+        share = max(slow.hidden, float(state["reflections"][0]))
         if "multipath" in capture.faults:
             share = max(share, capture.faults["multipath"].severity)
-        offset_m = state["wander_m"] + share * state["multipath_m"]
+        offset_m = slow.offset_m + share * state["multipath_m"]
         offset_m = offset_m + self._white * rng.standard_normal(3)
         fix = self._fix(plane, capture, offset_m, rng)
-        valid = not (state["outage"][0] or "outage" in capture.faults)
+        valid = slow.ok and not (state["outage"][0] or "outage" in capture.faults)
         if valid or not state["has_fix"][0]:
             # Before any fix a receiver shows a place that it remembers: the world's origin.
             state["fix"] = fix if valid else _origin_fix(capture.surroundings)
             state["has_fix"] = np.array([valid])
-        return self._report(plane, state["fix"], share, valid=valid), state
+        data = self._report(plane, state["fix"], slow.spread_m, share, valid=valid)
+        if self._satellites is not None:
+            data["satellites"] = np.array(slow.used if valid else 0, np.int32)
+            data["pdop"] = np.array(slow.pdop if valid else WORST_PDOP, np.float32)
+        return data, state
+
+    def _slow_offset(
+        self, capture: Capture, traced: Sequence[Buffers], plane: TangentPlane, state: State
+    ) -> Solution:
+        if self._satellites is None:
+            return Solution(state["wander_m"], self._wander, 0, 0.0, 0.0, ok=True)
+        antenna_m = capture.world_T_sensor.position_m
+        sight = self._satellites.directions(state, capture.t_ns * 1e-9, plane, antenna_m)
+        open_sky = ~traced[0]["hit"] if self._sky is not None else None
+        return self._satellites.solve(state, sight, open_sky)
 
     def _advance(self, state: State, t_ns: int, rng: np.random.Generator) -> State:
         config, errors = self.config, self.config.errors
         dt_s = elapsed_s(t_ns, state)
         wander, multipath = state["wander_m"], state["multipath_m"]
         outage, reflections = state["outage"], state["reflections"]
+        ranges = self._satellites.advance(state, dt_s, rng) if self._satellites else {}
         return {
             **state,
             **captured_at(t_ns),
+            **ranges,
             "wander_m": advance_gauss_markov(wander, self._wander, errors.wander_s, dt_s, rng),
             "multipath_m": advance_gauss_markov(
                 multipath, self._multipath, errors.multipath_s, dt_s, rng
@@ -253,9 +235,15 @@ class Gnss:
         return np.concatenate([angles, height, velocity])
 
     def _report(
-        self, plane: TangentPlane, fix: FloatArray, share: float, *, valid: bool
+        self,
+        plane: TangentPlane,
+        fix: FloatArray,
+        slow_m: FloatArray,
+        share: float,
+        *,
+        valid: bool,
     ) -> dict[str, npt.NDArray[Any]]:
-        spread = np.sqrt(self._wander**2 + self._white**2 + (share * self._multipath) ** 2)
+        spread = np.sqrt(slow_m**2 + self._white**2 + (share * self._multipath) ** 2)
         accuracy = np.array([math.hypot(spread[0], spread[1]), spread[2]])
         return {
             "latitude_rad": np.array(fix[0]),
@@ -268,38 +256,43 @@ class Gnss:
         }
 
 
-def _schema() -> Schema:
-    half_turn = math.pi
-    return Schema(
-        {
-            "latitude_rad": Field(
-                shape=(), dtype="float64", unit="rad", low=-half_turn / 2, high=half_turn / 2,
-                doc="WGS 84.",
-            ),
-            "longitude_rad": Field(
-                shape=(), dtype="float64", unit="rad", low=-half_turn, high=half_turn,
-                doc="WGS 84.",
-            ),
-            "altitude_m": Field(
-                shape=(), dtype="float64", unit="m", doc="Above the WGS 84 ellipsoid."
-            ),
-            "position_world_m": Field(
-                shape=(3,), dtype="float64", unit="m", frame="world",
-                doc="The same fix in the tangent plane at the world's origin.",
-            ),
-            "velocity_enu_m_s": Field(
-                shape=(3,), dtype="float32", unit="m/s", frame="east-north-up",
-                doc="Of the antenna over ground.",
-            ),
-            "accuracy_m": Field(
-                shape=(2,), dtype="float32", unit="m", low=0.0,
-                doc="Standard deviation that the receiver claims: horizontal (2D), vertical.",
-            ),
-            "valid": Field(
-                shape=(), dtype="bool", unit="1", doc="A fix of now; false in an outage."
-            ),
-        }
-    )  # fmt: skip
+def _schema(*, with_satellites: bool) -> Schema:
+    quarter, half = math.pi / 2, math.pi
+    fields = {
+        "latitude_rad": Field(
+            shape=(), dtype="float64", unit="rad", low=-quarter, high=quarter, doc="WGS 84."
+        ),
+        "longitude_rad": Field(
+            shape=(), dtype="float64", unit="rad", low=-half, high=half, doc="WGS 84."
+        ),
+        "altitude_m": Field(
+            shape=(), dtype="float64", unit="m", doc="Above the WGS 84 ellipsoid."
+        ),
+        "position_world_m": Field(
+            shape=(3,), dtype="float64", unit="m", frame="world",
+            doc="The same fix in the tangent plane at the world's origin.",
+        ),
+        "velocity_enu_m_s": Field(
+            shape=(3,), dtype="float32", unit="m/s", frame="east-north-up",
+            doc="Of the antenna over ground.",
+        ),
+        "accuracy_m": Field(
+            shape=(2,), dtype="float32", unit="m", low=0.0,
+            doc="Standard deviation that the receiver claims: horizontal (2D), vertical.",
+        ),
+        "valid": Field(
+            shape=(), dtype="bool", unit="1", doc="A fix of now; false in an outage."
+        ),
+    }  # fmt: skip
+    if with_satellites:
+        fields["satellites"] = Field(
+            shape=(), dtype="int32", unit="1", low=0.0, doc="Used for the fix; 0 without one."
+        )
+        fields["pdop"] = Field(
+            shape=(), dtype="float32", unit="1", low=0.0, high=100.0,
+            doc="Dilution of precision in three dimensions; 99.99 without a fix.",
+        )  # fmt: skip
+    return Schema(fields)
 
 
 def _plane(surroundings: Surroundings) -> TangentPlane:

@@ -32,7 +32,7 @@ from fleetloop.envs.sensors.noise import (
 from fleetloop.envs.sensors.vibration import Vibration, VibrationMode
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from fleetloop.envs.sensors.noise import (
 )
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 BMM150 = ChannelErrors(
     # Bosch BMM150, BST-BMM150-DS001, table 2: regular preset 0.6 µT rms at 10 Hz, steps of 0.3 µT,

@@ -34,7 +34,7 @@ from fleetloop.envs.sensors.noise import (
 )
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 DRIVE_12_BIT = ChannelErrors(
     # A 12-bit converter over ±40 A of a shunt amplifier such as TI's INA240 (SBOS662C): gain error

@@ -24,7 +24,7 @@ from fleetloop.envs.sensors.joints import check_joints, joint_indices
 from fleetloop.envs.sensors.noise import captured_at, elapsed_s, no_capture_yet, quantise
 
 if TYPE_CHECKING:
-    from fleetloop.envs.trace.tracer import View
+    from fleetloop.envs.trace.view import View
 
 IntArray = npt.NDArray[np.int64]
 

@@ -9,7 +9,8 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.envs.sensors.base import Fault, Surroundings
 from fleetloop.envs.sensors.geodesy import TangentPlane
-from fleetloop.envs.sensors.gnss import IDEAL, RTK, SINGLE_POINT, Gnss, GnssConfig, GnssErrors
+from fleetloop.envs.sensors.gnss import Gnss, GnssConfig
+from fleetloop.envs.sensors.gnss_errors import IDEAL, RTK, SINGLE_POINT, GnssErrors
 
 
 def test_an_ideal_receiver_tells_the_place_of_its_antenna(body_capture, record):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -47,6 +48,10 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 - any config value
         return to_json(value.tolist())
     if isinstance(value, np.generic):
         return to_json(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            raise ConfigError("A config holds NaN, which equals nothing: use None where none is.")
+        return "inf" if value > 0 else "-inf"
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise ConfigError(
@@ -148,6 +153,9 @@ def _build_enum(kind: type[enum.Enum], data: Any, where: str) -> enum.Enum:  # n
 
 def _build_scalar(kind: Any, data: Any, where: str) -> Any:  # noqa: ANN401
     if kind is float:
+        if data in ("inf", "-inf"):
+            # JSON has no infinity, and "for ever" is a common default.
+            return float(data)
         fits = isinstance(data, int | float) and not isinstance(data, bool)
         return float(_checked(fits, data, kind, where))
     if kind is int:

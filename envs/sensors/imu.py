@@ -5,7 +5,8 @@
 with scale errors s, misalignment M, drifting bias b and white noise w of
 `fleetloop.envs.sensors.noise`, the shaking of the mount of `fleetloop.envs.sensors.vibration`, and
 for gyroscopes a sensitivity G to the specific force f (Titterton & Weston, "Strapdown Inertial
-Navigation Technology", 2nd ed., 4.2 and 12.4). A reading is that of the instant of capture.
+Navigation Technology", 2nd ed., 4.2 and 12.4). The truth is that of the instant of capture, or the
+mean since the last one, as a sensor gives it that integrates or filters between its samples.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.errors import ConfigError
+from fleetloop.core.frames import FloatArray
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
 from fleetloop.envs.sensors.imu_errors import AUTOMOTIVE, InertialErrors
-from fleetloop.envs.sensors.kinematics import specific_force
+from fleetloop.envs.sensors.kinematics import mean_motion, specific_force
 from fleetloop.envs.sensors.noise import (
     Channels,
     captured_at,
@@ -43,6 +46,8 @@ class ImuConfig(SensorConfig):
         errors: Class of the sensors, from `fleetloop.envs.sensors.imu_errors`.
         vibration: Shaking of the mount, such as `vibration.CAR_VIBRATION`; none by
             default.
+        reading: `instant`, or `mean` since the last capture: right for a body with impacts that is
+            sampled more slowly than physics runs. The mean needs velocities alone.
 
     The fault `bias_jump` adds the `jump_u` of each triad times its severity.
     """
@@ -53,6 +58,14 @@ class ImuConfig(SensorConfig):
     rate_hz: float = 120.0
     errors: InertialErrors = AUTOMOTIVE
     vibration: tuple[VibrationMode, ...] = ()
+    reading: Literal["instant", "mean"] = "instant"
+
+    def __post_init__(self) -> None:
+        SensorConfig.__post_init__(self)
+        if self.reading not in ("instant", "mean"):
+            raise ConfigError(
+                f"The reading of sensor {self.name!r} is {self.reading!r}: use 'instant' or 'mean'."
+            )
 
 
 class Imu:
@@ -104,6 +117,8 @@ class Imu:
         }
         if self._vibration is not None:
             state["vibration"] = self._vibration.start(rng)
+        if self.config.reading == "mean":
+            state |= {"link_twist": np.zeros((2, 3)), "link_quaternion": np.zeros(4)}
         return state
 
     def views(self, capture: Capture, state: State, rng: np.random.Generator) -> Sequence[View]:
@@ -119,11 +134,12 @@ class Imu:
     ) -> tuple[dict[str, npt.NDArray[Any]], State]:
         """Reads both triads."""
         dt_s = elapsed_s(capture.t_ns, state)
-        state = {**state, **captured_at(capture.t_ns)}
         link = capture.link
-        sensor_R_world = capture.world_T_sensor.rotation.T
-        force = sensor_R_world @ specific_force(capture)
-        rate = sensor_R_world @ link.twist.angular_rad_s
+        force, rate = self._truth(capture, state, dt_s)
+        state = {**state, **captured_at(capture.t_ns)}
+        if self.config.reading == "mean":
+            state["link_twist"] = np.stack([link.twist.linear_m_s, link.twist.angular_rad_s])
+            state["link_quaternion"] = link.world_T_link.quaternion_xyzw.copy()
         if self._vibration is not None:
             speed = math.sqrt(float(link.twist.linear_m_s @ link.twist.linear_m_s))
             state["vibration"] = self._vibration.advance(state["vibration"], speed, dt_s, rng)
@@ -142,3 +158,12 @@ class Imu:
             "angular_rate_rad_s": rate_read.astype(np.float32),
         }
         return data, state
+
+    def _truth(self, capture: Capture, state: State, dt_s: float) -> tuple[FloatArray, FloatArray]:
+        """Specific force and rate of turn of the mount in sensor axes."""
+        if self.config.reading == "mean" and dt_s > 0.0:
+            linear, angular = state["link_twist"]
+            return mean_motion(capture, linear, angular, state["link_quaternion"], dt_s)
+        sensor_R_world = capture.world_T_sensor.rotation.T
+        force = sensor_R_world @ specific_force(capture)
+        return np.asarray(force), np.asarray(sensor_R_world @ capture.link.twist.angular_rad_s)

@@ -5,7 +5,12 @@ import pytest
 
 from fleetloop.core.digest import digest_arrays
 from fleetloop.core.errors import ConfigError
-from fleetloop.core.frames import Pose
+from fleetloop.core.frames import (
+    Pose,
+    quaternion_from_rotation_vector,
+    quaternion_multiply,
+    rotate,
+)
 from fleetloop.envs.sensors import imu_errors
 from fleetloop.envs.sensors.allan import allan_deviation, read_coefficients
 from fleetloop.envs.sensors.base import Fault
@@ -90,6 +95,66 @@ def test_it_reads_the_second_derivative_of_a_tumbling_mount(body_capture, record
     world_R_sensor = (pose_at(t) @ mount).rotation
     expected = world_R_sensor.T @ (acceleration + np.array([0.0, 0.0, G]))
     np.testing.assert_allclose(only(data, "specific_force_m_s2"), expected, atol=1e-5)
+
+
+def test_mean_readings_add_up_to_the_change_of_velocity(body_capture, record):
+    """Dead reckoning over a wild ride, sampled at 50 Hz: what instants cannot give."""
+
+    def captures_at(times):
+        for t in times:
+            pose = Pose.of(yaw_rad=np.sin(3 * t), pitch_rad=0.4 * np.cos(2 * t))
+            ahead = Pose.of(yaw_rad=np.sin(3 * (t + 1e-6)), pitch_rad=0.4 * np.cos(2 * (t + 1e-6)))
+            step = ahead @ pose.inverse()
+            rate = 2.0 * step.quaternion_xyzw[:3] / 1e-6
+            # A shock of 2 m/s within a millisecond, between two samples.
+            shock = 2.0 * float(t > 0.5051)
+            yield body_capture(
+                t, pose=pose, mount=Pose.of(0.3, -0.2, 0.6), rate=rate,
+                velocity=(np.sin(5 * t) + shock, t, 0.5 * t),
+            )  # fmt: skip
+
+    times = np.arange(0.0, 1.0, 0.02)
+    captures = list(captures_at(times))
+    data = record(ideal(reading="mean"), captures)
+    velocity = np.array(
+        [c.link.twist.at_offset(c.world_T_sensor.position_m).linear_m_s for c in captures]
+    )
+    total = velocity[0].copy()
+    attitude = captures[0].world_T_sensor.quaternion_xyzw
+    for force, rate in zip(
+        data["specific_force_m_s2"][1:].astype(float),
+        data["angular_rate_rad_s"][1:].astype(float),
+        strict=True,
+    ):
+        turn = quaternion_from_rotation_vector(0.5 * 0.02 * rate)
+        attitude = quaternion_multiply(attitude, turn)
+        total += 0.02 * (rotate(attitude, force) - np.array([0.0, 0.0, G]))
+        attitude = quaternion_multiply(attitude, turn)
+    np.testing.assert_allclose(total, velocity[-1], atol=1e-4)
+    last = captures[-1].world_T_sensor.quaternion_xyzw
+    assert abs(attitude @ last) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_mean_and_instant_agree_on_steady_motion(body_capture, record):
+    """A circle, as above: the chord differs from the arc by parts of a million."""
+    captures = []
+    for i in range(10):
+        pose = Pose.of(yaw_rad=0.5 * i / 120.0)
+        toward = pose.transform_vectors([0.0, 1.0, 0.0])
+        captures.append(
+            body_capture(
+                i / 120.0,
+                pose=pose,
+                mount=Pose.of(1.5, 0.8, 0.4),
+                velocity=10.0 * pose.transform_vectors([1.0, 0.0, 0.0]),
+                rate=(0.0, 0.0, 0.5),
+                acceleration=5.0 * toward,
+            )
+        )
+    mean = record(ideal(reading="mean"), captures)
+    instant = record(ideal(), captures)
+    for field in mean:
+        np.testing.assert_allclose(mean[field], instant[field], atol=2e-5)
 
 
 def test_random_walks_of_its_class_are_read_off_a_recording(body_capture, record):

@@ -80,7 +80,7 @@ def rollout(
         total_reward += reward
         _offer_samples(env, everyone)
         step = env.last_step
-        assert step is not None  # noqa: S101 - env.step has just made it
+        assert step is not None
         for sink in everyone:
             sink.add_step(step)
         if on_step is not None:

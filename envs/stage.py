@@ -139,7 +139,7 @@ class Stage:
     def sync(self) -> None:
         """Moves the looks of all moving things to where physics has them, with their velocities."""
         for thing in self._moving:
-            assert thing.body is not None  # noqa: S101 - `add` put only bodies into the list
+            assert thing.body is not None
             position, quaternion = self.world.pose(thing.body)
             com, _ = self.world.com_pose(thing.body)
             linear, angular = self.world.com_velocity(thing.body)

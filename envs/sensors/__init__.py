@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 SENSORS: Registry[type[Sensor]] = Registry(
     "sensor",
     {
+        "camera": "fleetloop.envs.sensors.camera:Camera",
+        "lidar": "fleetloop.envs.sensors.lidar:Lidar",
         "imu": "fleetloop.envs.sensors.imu:Imu",
         "gnss": "fleetloop.envs.sensors.gnss:Gnss",
         "magnetometer": "fleetloop.envs.sensors.magnetometer:Magnetometer",

@@ -37,9 +37,11 @@ class JointEncoderConfig(SensorConfig):
         backlash_rad: Width of the gap between joint and encoder, 0 for none.
         offset_rad: Standard deviation of the zero error, drawn once per episode.
         noise_rad: Standard deviation of the angle before it is counted.
+        slip_rad: How far the fault `bias_jump` (the coupling slips) turns all of them at severity 1.
     """
 
     KIND: ClassVar[str] = "joint_encoder"
+    FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 120.0
     joints: tuple[str, ...] = ("joint",)
@@ -47,6 +49,7 @@ class JointEncoderConfig(SensorConfig):
     backlash_rad: float = 0.0
     offset_rad: float = 0.0005
     noise_rad: float = 0.0001
+    slip_rad: float = 0.1
 
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
@@ -55,7 +58,7 @@ class JointEncoderConfig(SensorConfig):
             raise ConfigError(
                 f"The steps_per_turn of sensor {self.name!r} is {self.steps_per_turn}: use >= 1."
             )
-        _check_not_negative(self, "backlash_rad", "offset_rad", "noise_rad")
+        _check_not_negative(self, "backlash_rad", "offset_rad", "noise_rad", "slip_rad")
 
 
 class JointEncoder:
@@ -115,7 +118,8 @@ class JointEncoder:
         true = capture.robot.joint_position_rad[which]
         behind = _behind_gap(state, true, config.backlash_rad)
         noise = config.noise_rad * rng.standard_normal(true.size)
-        angle = quantise(behind + state["offset_rad"] + noise, self._step)
+        slip = _severity(capture) * config.slip_rad
+        angle = quantise(behind + state["offset_rad"] + slip + noise, self._step)
         true_rate = capture.robot.joint_velocity_rad_s[which]
         rate = _rate(capture.t_ns, state, angle, true_rate, self._step * config.rate_hz)
         data = {
@@ -136,9 +140,11 @@ class SteeringAngleConfig(SensorConfig):
         step_rad: Resolution at the steering wheel: 0.1° in the comma2k19 log.
         backlash_rad: Play of the column, at the steering wheel.
         offset_rad: Standard deviation of the zero error at the steering wheel, per episode.
+        slip_rad: How far the fault `bias_jump` shifts the zero at severity 1.
     """
 
     KIND: ClassVar[str] = "steering_angle"
+    FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 60.0
     joints: tuple[str, ...] = ("steer_fl", "steer_fr")
@@ -146,6 +152,7 @@ class SteeringAngleConfig(SensorConfig):
     step_rad: float = math.radians(0.1)
     backlash_rad: float = math.radians(0.5)
     offset_rad: float = math.radians(0.5)
+    slip_rad: float = math.radians(20.0)
 
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
@@ -154,7 +161,7 @@ class SteeringAngleConfig(SensorConfig):
             raise ConfigError(
                 f"The ratio of sensor {self.name!r} is {self.ratio!r}: use a positive number."
             )
-        _check_not_negative(self, "step_rad", "backlash_rad", "offset_rad")
+        _check_not_negative(self, "step_rad", "backlash_rad", "offset_rad", "slip_rad")
 
 
 class SteeringAngle:
@@ -210,7 +217,8 @@ class SteeringAngle:
         which = joint_indices(capture.robot, config.joints, config.name)
         road_wheel = capture.robot.joint_position_rad[which].mean(keepdims=True)
         behind = _behind_gap(state, config.ratio * road_wheel, config.backlash_rad)
-        angle = quantise(behind + state["offset_rad"], config.step_rad)
+        slip = _severity(capture) * config.slip_rad
+        angle = quantise(behind + state["offset_rad"] + slip, config.step_rad)
         true_rate = config.ratio * capture.robot.joint_velocity_rad_s[which].mean(keepdims=True)
         rate = _rate(capture.t_ns, state, angle, true_rate, config.step_rad * config.rate_hz)
         data = {
@@ -229,6 +237,11 @@ def _behind_gap(state: State, true_rad: FloatArray, width_rad: float) -> FloatAr
     if state["t_ns"][0] < 0:
         return np.asarray(true_rad + state["behind_gap_rad"])
     return play(state["behind_gap_rad"], true_rad, width_rad)
+
+
+def _severity(capture: Capture) -> float:
+    fault = capture.faults.get("bias_jump")
+    return 0.0 if fault is None else fault.severity
 
 
 def _rate(

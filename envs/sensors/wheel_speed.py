@@ -48,9 +48,13 @@ class WheelSpeedConfig(SensorConfig):
         method: `period` times the teeth; `count` only counts them from capture to capture.
         step_m_s: Resolution of the speed: 0.01 km/h in the log.
         standstill_s: Silence after which the speed is zero.
+
+    The fault `dead_wheel` silences the pick-ups of as many wheels as its severity times their number,
+    rounded up; which ones is drawn per episode.
     """
 
     KIND: ClassVar[str] = "wheel_speed"
+    FAULTS: ClassVar[tuple[str, ...]] = ("dead_wheel",)
 
     rate_hz: float = 80.0
     joints: tuple[str, ...] = ("wheel_fl", "wheel_fr", "wheel_rl", "wheel_rr")
@@ -120,6 +124,8 @@ class WheelSpeed:
             "phase": rng.uniform(0.0, config.teeth, count),
             "tooth_error": np.clip(uneven, -_TOOTH_LIMIT, _TOOTH_LIMIT),
             "radius_m": config.radius_m * (1.0 + config.radius_error * rng.standard_normal(count)),
+            "dies_as": rng.permutation(count),
+            "missed": np.zeros(count),
             "ring": np.zeros(count),
             "passed": np.zeros(count, np.int64),
             "first_passed": np.zeros(count, np.int64),
@@ -151,14 +157,19 @@ class WheelSpeed:
         # angle that is given, that wear shows as an error of the angle.
         worn = state["radius_m"] / config.radius_m
         ring = capture.robot.joint_position_rad[which] * per_rad * worn + state["phase"]
-        passed = _teeth_passed(ring, state["tooth_error"])
         dt_s = elapsed_s(capture.t_ns, state)
+        fault = capture.faults.get("dead_wheel")
+        dead = state["dies_as"] < math.ceil(ring.size * fault.severity if fault else 0.0)
+        # A dead pick-up sees its ring stand still, and goes on from there when it lives again.
+        missed = np.where(dead & (dt_s > 0.0), ring - state["ring"], state["missed"])
+        ring = ring - missed
+        passed = _teeth_passed(ring, state["tooth_error"])
         if dt_s > 0.0:
             changed = self._go_on(state, ring, passed, capture.t_ns * 1e-9, dt_s)
         else:
-            rate = capture.robot.joint_velocity_rad_s[which] * per_rad * worn
+            rate = capture.robot.joint_velocity_rad_s[which] * per_rad * worn * ~dead
             changed = _begin(ring, passed, rate, capture.t_ns * 1e-9, config.standstill_s)
-        state = {**state, **captured_at(capture.t_ns), **changed}
+        state = {**state, **captured_at(capture.t_ns), **changed, "missed": missed}
         speed = quantise(state["speed"] * config.pulse_m, config.step_m_s)
         data: dict[str, npt.NDArray[Any]] = {
             "speed_m_s": speed.astype(np.float32),

@@ -79,7 +79,7 @@ class LaneFollow:
     @property
     def track(self) -> Track:
         """The loop of this episode."""
-        assert self._track is not None  # noqa: S101 - build runs before anything asks
+        assert self._track is not None
         return self._track
 
     def build(self, stage: Stage, rng: np.random.Generator, draws: dict[str, Any]) -> Pose:
@@ -172,7 +172,7 @@ class LaneFollow:
 
     def _hit(self, stage: Stage) -> str:
         body = stage.things["robot"].body
-        assert body is not None  # noqa: S101 - every robot has a body
+        assert body is not None
         for contact in stage.world.contacts(body):
             other = stage.name_of_body(contact.other)
             if other != _GROUND and contact.distance_m < 0.0:

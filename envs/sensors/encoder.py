@@ -37,7 +37,7 @@ class JointEncoderConfig(SensorConfig):
         backlash_rad: Width of the gap between joint and encoder, 0 for none.
         offset_rad: Standard deviation of the zero error, drawn once per episode.
         noise_rad: Standard deviation of the angle before it is counted.
-        slip_rad: How far the fault `bias_jump` (the coupling slips) turns all of them at severity 1.
+        slip_rad: How far the fault `bias_jump` (the coupling slips) turns them at severity 1.
     """
 
     KIND: ClassVar[str] = "joint_encoder"

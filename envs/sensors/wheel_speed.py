@@ -49,7 +49,7 @@ class WheelSpeedConfig(SensorConfig):
         step_m_s: Resolution of the speed: 0.01 km/h in the log.
         standstill_s: Silence after which the speed is zero.
 
-    The fault `dead_wheel` silences the pick-ups of as many wheels as its severity times their number,
+    The fault `dead_wheel` silences as many pick-ups as its severity times the number of wheels,
     rounded up; which ones is drawn per episode.
     """
 

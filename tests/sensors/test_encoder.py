@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fleetloop.core.errors import ConfigError
+from fleetloop.envs.sensors.base import Fault
 from fleetloop.envs.sensors.encoder import (
     JointEncoder,
     JointEncoderConfig,
@@ -107,6 +108,13 @@ def test_zero_error_is_drawn_per_episode(body_capture, record):
     read = [record(encoder, [capture], seed=seed)["position_rad"][0, 0] for seed in range(400)]
     assert np.mean(read) == pytest.approx(1.0, abs=0.002)
     assert np.std(read) == pytest.approx(0.01, rel=0.12)
+
+
+def test_a_slipping_coupling_shifts_the_angle(body_capture, record):
+    joints, fault = {"joint": (0.5, 0.0, 0.0)}, Fault(kind="bias_jump", severity=0.5)
+    captures = [body_capture(0.01 * i, joints=joints, faults=[fault][: i // 2]) for i in range(4)]
+    data = record(clean(slip_rad=0.2), captures)
+    np.testing.assert_allclose(data["position_rad"][:, 0], [0.5, 0.5, 0.6, 0.6], atol=2e-4)
 
 
 def steered(body_capture, t_s, left, right, rate=0.0):

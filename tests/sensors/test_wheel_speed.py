@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fleetloop.core.errors import ConfigError
+from fleetloop.envs.sensors.base import Fault
 from fleetloop.envs.sensors.wheel_speed import WheelSpeed, WheelSpeedConfig
 
 EXACT = {"joints": ("wheel",), "radius_error": 0.0, "tooth_error": 0.0}
@@ -85,6 +86,25 @@ def test_uneven_teeth_make_a_ripple_and_worn_tyres_an_offset(body_capture, recor
         for s in range(300)
     ]
     assert np.std(mean) == pytest.approx(0.1, rel=0.12)
+
+
+def test_dead_wheels_fall_silent_and_count_on_later(body_capture, record):
+    """Half of four wheels for one second: they lose the way of that second and nothing else."""
+    config = WheelSpeedConfig(name="wheels", radius_error=0.0, tooth_error=0.0)
+    fault, captures = Fault(kind="dead_wheel", severity=0.5), []
+    for i in range(240):
+        t = i / 80.0
+        joints = dict.fromkeys(config.joints, (8.0 * t / 0.33, 8.0 / 0.33, 0.0))
+        captures.append(body_capture(t, joints=joints, faults=[fault] if 80 <= i < 160 else []))
+    data = record(WheelSpeed(config), captures)
+    silent = data["speed_m_s"][155] == 0.0
+    assert silent.sum() == 2
+    np.testing.assert_allclose(data["speed_m_s"][:, ~silent], 8.0, atol=0.002)
+    np.testing.assert_allclose(data["speed_m_s"][:80], 8.0, atol=0.002)
+    np.testing.assert_allclose(data["speed_m_s"][165:], 8.0, atol=0.002)
+    way = data["pulses"][-1] * config.pulse_m
+    np.testing.assert_allclose(way[~silent], 8.0 * 239 / 80, atol=config.pulse_m)
+    np.testing.assert_allclose(way[silent], 8.0 * 159 / 80, atol=2 * config.pulse_m)
 
 
 def test_it_starts_at_the_speed_that_it_has_been_running(body_capture, record):

@@ -43,7 +43,7 @@ from fleetloop.envs.trace.surface import (
 
 
 class BasicImages(NamedTuple):
-    """Images that need no surface; those that were not asked for have shape (0, 0)."""
+    """Images that need no surface, flattened; those that were not asked for are empty."""
 
     depth: npt.NDArray[np.float32]
     range: npt.NDArray[np.float32]
@@ -60,6 +60,7 @@ def write_basic(
     gbuffer: GBuffer,
     origin: npt.NDArray[np.int32],
     tile_width: int,
+    size: tuple[int, int],
     depth_axis: int,
     t_max: float,
     images: BasicImages,
@@ -72,78 +73,67 @@ def write_basic(
         gbuffer: As in `visibility`.
         origin: (grid tiles, 2) row and column of the first ray of each tile.
         tile_width: Rays in a row of a tile.
+        size: Height and width of the images.
         depth_axis: Axis of the ray frame along which depth is measured.
         t_max: What depth and range show without a hit.
         images: Written.
     """
     limit = np.float32(t_max)
+    ids = _lookup(instances.rows, INSTANCE_ID)
+    classes = _lookup(instances.rows, SEMANTIC)
+    materials = _lookup(instances.rows, MATERIAL)
+    height, width = size
     for k in range(len(tiles.tiles)):
         tile = tiles.tiles[k]
-        row0, column0 = origin[tile, 0], origin[tile, 1]
-        t, row = gbuffer.t[k], gbuffer.instance[k]
-        d = tiles.directions[tile]
-        if images.depth.size > 0:
-            _write_depth(images.depth, row0, column0, tile_width, t, row, d[depth_axis], limit)
-        if images.range.size > 0:
-            _write_range(images.range, row0, column0, tile_width, t, row, d, limit)
-        if images.hit.size > 0:
-            _write_hit(images.hit, row0, column0, tile_width, row)
-        if images.instance.size > 0:
-            _write_id(images.instance, row0, column0, tile_width, row, instances.rows, INSTANCE_ID)
-        if images.semantic.size > 0:
-            _write_id(images.semantic, row0, column0, tile_width, row, instances.rows, SEMANTIC)
-        if images.material.size > 0:
-            _write_id(images.material, row0, column0, tile_width, row, instances.rows, MATERIAL)
+        t, row, d = gbuffer.t[k], gbuffer.instance[k], tiles.directions[tile]
+        rows = min(LANES // tile_width, height - origin[tile, 0])
+        columns = np.uint64(min(tile_width, width - origin[tile, 1]))
+        for r in range(rows):
+            # Unsigned indices spare the branch for counting from the end, and so keep vectors.
+            at = np.uint64((origin[tile, 0] + r) * width + origin[tile, 1])
+            lane = np.uint64(r * tile_width)
+            if images.depth.size > 0:
+                _depth_line(images.depth, at, columns, lane, t, row, d[depth_axis], limit)
+            if images.range.size > 0:
+                _range_line(images.range, at, columns, lane, t, row, d, limit)
+            if images.hit.size > 0:
+                for c in range(columns):
+                    images.hit[at + c] = row[lane + c] >= 0
+            if images.instance.size > 0:
+                _id_line(images.instance, at, columns, lane, row, ids)
+            if images.semantic.size > 0:
+                _id_line(images.semantic, at, columns, lane, row, classes)
+            if images.material.size > 0:
+                _id_line(images.material, at, columns, lane, row, materials)
 
 
 @inline
-def _extent(image, row0, column0, tile_width):
-    """Rows and columns of a tile inside an image."""
-    rows = min(LANES // tile_width, image.shape[0] - row0)
-    return rows, min(tile_width, image.shape[1] - column0)
+def _lookup(rows, column):
+    """A column of the rows, one place up: entry 0 is for rays without a hit (row -1)."""
+    table = np.zeros(len(rows) + 1, np.int32)
+    for row in range(len(rows)):
+        table[row + 1] = rows[row, column]
+    return table
 
 
 @inline
-def _write_depth(image, row0, column0, tile_width, t, row, forward, limit):
-    rows, columns = _extent(image, row0, column0, tile_width)
-    for r in range(rows):
-        line = image[row0 + r, column0 : column0 + columns]
-        lane = r * tile_width
-        for c in range(columns):
-            line[c] = t[lane + c] * forward[lane + c] if row[lane + c] >= 0 else limit
+def _depth_line(out, at, columns, lane, t, row, forward, limit):
+    for c in range(columns):
+        out[at + c] = t[lane + c] * forward[lane + c] if row[lane + c] >= 0 else limit
 
 
 @inline
-def _write_range(image, row0, column0, tile_width, t, row, d, limit):
-    rows, columns = _extent(image, row0, column0, tile_width)
-    for r in range(rows):
-        line = image[row0 + r, column0 : column0 + columns]
-        lane = r * tile_width
-        for c in range(columns):
-            x, y, z = d[0, lane + c], d[1, lane + c], d[2, lane + c]
-            length = np.sqrt(x * x + y * y + z * z)
-            line[c] = t[lane + c] * length if row[lane + c] >= 0 else limit
+def _range_line(out, at, columns, lane, t, row, d, limit):
+    for c in range(columns):
+        x, y, z = d[0, lane + c], d[1, lane + c], d[2, lane + c]
+        length = np.sqrt(x * x + y * y + z * z)
+        out[at + c] = t[lane + c] * length if row[lane + c] >= 0 else limit
 
 
 @inline
-def _write_hit(image, row0, column0, tile_width, row):
-    rows, columns = _extent(image, row0, column0, tile_width)
-    for r in range(rows):
-        line = image[row0 + r, column0 : column0 + columns]
-        lane = r * tile_width
-        for c in range(columns):
-            line[c] = row[lane + c] >= 0
-
-
-@inline
-def _write_id(image, row0, column0, tile_width, row, rows_table, column):
-    rows, columns = _extent(image, row0, column0, tile_width)
-    for r in range(rows):
-        line = image[row0 + r, column0 : column0 + columns]
-        lane = r * tile_width
-        for c in range(columns):
-            value = row[lane + c]
-            line[c] = rows_table[value, column] if value >= 0 else 0
+def _id_line(out, at, columns, lane, row, table):
+    for c in range(columns):
+        out[at + c] = table[np.uint32(row[lane + c] + 1)]
 
 
 class SurfaceImages(NamedTuple):

@@ -9,7 +9,7 @@ Closed shapes are hit from outside only: the entry point counts, never the exit.
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ INTEGERS = 2 * LANES
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
+_NONE = np.int32(0)
 # Keeps divisions by the squared length of a direction across an axis finite.
 _TINY = np.float32(1e-20)
 
@@ -48,10 +49,10 @@ def hit_plane(entry, row, f, i):
     height = -entry[ORIGIN + 2]
     for k in range(LANES):
         t = height / (r6 * f[DX + k] + r7 * f[DY + k] + r8 * f[DZ + k])
-        if t > f[T_MIN + k] and t < f[T + k]:
-            f[T + k] = t
-            i[ROW + k] = row
-            i[PRIMITIVE + k] = 0
+        hit = (t > f[T_MIN + k]) & (t < f[T + k])
+        f[T + k] = t if hit else f[T + k]
+        i[ROW + k] = row if hit else i[ROW + k]
+        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
 
 
 @inline
@@ -67,19 +68,19 @@ def hit_box(entry, row, f, i):
         ix = _ONE / (r0 * x + r1 * y + r2 * z)
         iy = _ONE / (r3 * x + r4 * y + r5 * z)
         iz = _ONE / (r6 * x + r7 * y + r8 * z)
-        sx = hx if ix > _ZERO else -hx
-        sy = hy if iy > _ZERO else -hy
-        sz = hz if iz > _ZERO else -hz
-        tx, ty, tz = (-sx - ox) * ix, (-sy - oy) * iy, (-sz - oz) * iz
-        ux, uy, uz = (sx - ox) * ix, (sy - oy) * iy, (sz - oz) * iz
-        enter = tx if tx > ty else ty
-        enter = enter if enter > tz else tz
+        ax, ay, az = (-hx - ox) * ix, (-hy - oy) * iy, (-hz - oz) * iz
+        bx, by, bz = (hx - ox) * ix, (hy - oy) * iy, (hz - oz) * iz
+        tx, ux = (ax, bx) if ax < bx else (bx, ax)
+        ty, uy = (ay, by) if ay < by else (by, ay)
+        tz, uz = (az, bz) if az < bz else (bz, az)
+        t = tx if tx > ty else ty
+        t = t if t > tz else tz
         leave = ux if ux < uy else uy
         leave = leave if leave < uz else uz
-        if enter <= leave and enter > f[T_MIN + k] and enter < f[T + k]:
-            f[T + k] = enter
-            i[ROW + k] = row
-            i[PRIMITIVE + k] = 0
+        hit = (t <= leave) & (t > f[T_MIN + k]) & (t < f[T + k])
+        f[T + k] = t if hit else f[T + k]
+        i[ROW + k] = row if hit else i[ROW + k]
+        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
 
 
 @inline
@@ -94,10 +95,10 @@ def hit_sphere(entry, row, f, i):
         px, py, pz = cx - closest * x, cy - closest * y, cz - closest * z
         # Negative for a miss: its root is not a number, and no comparison holds.
         t = closest - np.sqrt((square - (px * px + py * py + pz * pz)) * inverse)
-        if t > f[T_MIN + k] and t < f[T + k]:
-            f[T + k] = t
-            i[ROW + k] = row
-            i[PRIMITIVE + k] = 0
+        hit = (t > f[T_MIN + k]) & (t < f[T + k])
+        f[T + k] = t if hit else f[T + k]
+        i[ROW + k] = row if hit else i[ROW + k]
+        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
 
 
 @inline
@@ -109,7 +110,8 @@ def hit_cylinder(entry, row, f, i):
     ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
     square, half = entry[DIMS] * entry[DIMS], entry[DIMS + 1]
     cap = (half if oz > _ZERO else -half) - oz
-    cap_seen = abs(oz) > half
+    # No point lies within a negative square: between the caps neither is seen.
+    cap_square = square if abs(oz) > half else -_ONE
     for k in range(LANES):
         x, y, z = f[DX + k], f[DY + k], f[DZ + k]
         lx = r0 * x + r1 * y + r2 * z
@@ -119,15 +121,15 @@ def hit_cylinder(entry, row, f, i):
         closest = -(ox * lx + oy * ly) * inverse
         px, py = ox + closest * lx, oy + closest * ly
         side = closest - np.sqrt((square - (px * px + py * py)) * inverse)
-        on_side = abs(oz + side * lz) <= half and side > f[T_MIN + k]
+        on_side = (abs(oz + side * lz) <= half) & (side > f[T_MIN + k])
         top = cap / lz
         qx, qy = ox + top * lx, oy + top * ly
-        on_cap = cap_seen and qx * qx + qy * qy <= square and top > f[T_MIN + k]
+        on_cap = (qx * qx + qy * qy <= cap_square) & (top > f[T_MIN + k])
         t = top if on_cap else side
-        if (on_side or on_cap) and t < f[T + k]:
-            f[T + k] = t
-            i[ROW + k] = row
-            i[PRIMITIVE + k] = 0
+        hit = (on_side | on_cap) & (t < f[T + k])
+        f[T + k] = t if hit else f[T + k]
+        i[ROW + k] = row if hit else i[ROW + k]
+        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
 
 
 @inline
@@ -156,10 +158,10 @@ def hit_capsule(entry, row, f, i):
         px, py, pz = ox + closest * lx, oy + closest * ly, end + closest * lz
         ball = closest - np.sqrt((square - (px * px + py * py + pz * pz)) * inverse)
         t = side if abs(height) <= half else ball
-        if t > f[T_MIN + k] and t < f[T + k]:
-            f[T + k] = t
-            i[ROW + k] = row
-            i[PRIMITIVE + k] = 0
+        hit = (t > f[T_MIN + k]) & (t < f[T + k])
+        f[T + k] = t if hit else f[T + k]
+        i[ROW + k] = row if hit else i[ROW + k]
+        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
 
 
 @inline
@@ -168,7 +170,7 @@ def hit_triangle(corners, triangle, ox, oy, oz, closed, row, f, i):
 
     The three edge functions are d . ((b - a) x (b + a)) / 2 with corners relative to the origin:
     a neighbour that runs along the edge the other way gets the exact negative, so that no ray
-    slips between the two. t = (n . a) / (n . d) with the normal n. Returns whether any lane hit.
+    slips between the two. t = (n . a) / (n . d) with the normal n.
     """
     ax = corners[triangle, 0] - ox
     ay = corners[triangle, 1] - oy
@@ -188,30 +190,30 @@ def hit_triangle(corners, triangle, ox, oy, oz, closed, row, f, i):
     # The normal points at a viewer in front, the corner away from it.
     reach = nx * ax + ny * ay + nz * az
     if closed and reach >= _ZERO:
-        return False
+        return
     sx, sy, sz = bx + ax, by + ay, bz + az
     e0x, e0y, e0z = uy * sz - uz * sy, uz * sx - ux * sz, ux * sy - uy * sx
     sx, sy, sz = cx + bx, cy + by, cz + bz
     e1x, e1y, e1z = vy * sz - vz * sy, vz * sx - vx * sz, vx * sy - vy * sx
     sx, sy, sz = ax + cx, ay + cy, az + cz
     e2x, e2y, e2z = wy * sz - wz * sy, wz * sx - wx * sz, wx * sy - wy * sx
-    hits = np.int32(0)
     for k in range(LANES):
         x, y, z = f[LX + k], f[LY + k], f[LZ + k]
-        e0 = e0x * x + e0y * y + e0z * z
-        e1 = e1x * x + e1y * y + e1z * z
-        e2 = e2x * x + e2y * y + e2z * z
-        low = e0 if e0 < e1 else e1
-        low = low if low < e2 else e2
-        high = e0 if e0 > e1 else e1
-        high = high if high > e2 else e2
+        low, high = _span(
+            e0x * x + e0y * y + e0z * z, e1x * x + e1y * y + e1z * z, e2x * x + e2y * y + e2z * z
+        )
         t = reach / (nx * x + ny * y + nz * z)
-        if (low >= _ZERO or high <= _ZERO) and t > f[T_MIN + k] and t < f[T + k]:
-            f[T + k] = t
-            i[ROW + k] = row
-            i[PRIMITIVE + k] = triangle
-            hits = np.int32(1)
-    return hits > 0
+        hit = ((low >= _ZERO) | (high <= _ZERO)) & (t > f[T_MIN + k]) & (t < f[T + k])
+        f[T + k] = t if hit else f[T + k]
+        i[ROW + k] = row if hit else i[ROW + k]
+        i[PRIMITIVE + k] = np.int32(triangle) if hit else i[PRIMITIVE + k]
+
+
+@inline
+def _span(a, b, c):
+    """Smallest and largest of three."""
+    low, high = (a, b) if a < b else (b, a)
+    return low if low < c else c, high if high > c else c
 
 
 @inline

@@ -98,7 +98,7 @@ def prepare(scene: Scene, view: View) -> Frame:
         images[name] = np.empty(shape, dtype)
     basic = surface = None
     if not view.outputs.isdisjoint(_BASIC):
-        basic = BasicImages(*(images.get(name, _NOT_WANTED[name]) for name in _BASIC))
+        basic = BasicImages(*(images.get(name, _NOT_WANTED[name]).reshape(-1) for name in _BASIC))
     if not view.outputs.isdisjoint(_SURFACE):
         surface = SurfaceImages(*(images.get(name, _NOT_WANTED[name]) for name in _SURFACE))
     time_offset_s = view.time_offset_s
@@ -163,6 +163,7 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
             gbuffer,
             view.rays.tile_origin,
             view.rays.tile_width,
+            (view.rays.height, view.rays.width),
             view.rays.depth_axis,
             view.t_max_m,
             frame.basic,

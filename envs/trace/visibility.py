@@ -241,12 +241,9 @@ def _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i
             stack[waiting + 1] = node + 1 if ahead else link
             waiting += 2
             continue
-        hit = False
         for triangle in range(link, link + count):
-            if hit_triangle(meshes.corners, triangle, ox, oy, oz, closed, row, f, i):
-                hit = True
-        if hit:
-            reach = farthest(f, bits)
+            hit_triangle(meshes.corners, triangle, ox, oy, oz, closed, row, f, i)
+        reach = farthest(f, bits)
 
 
 @inline

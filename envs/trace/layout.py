@@ -47,6 +47,7 @@ FLAGS = 5
 # Bits of FLAGS.
 SEE_THROUGH = 1  # alpha < 0.5: depth and ids look through it
 BLENDED = 2  # alpha < 1: RGB composites it
+RASTERED = 4  # set within a chunk: the rasteriser draws it, the packets pass it by
 
 # Columns of a tile's (or block's) bounds, (tiles, PCOLS) float32, in the ray frame.
 PCOLS = 20
@@ -115,3 +116,12 @@ class GBuffer(NamedTuple):
     t: npt.NDArray[np.float32]  # (k, LANES): hit point = t * direction; t_max without a hit
     instance: npt.NDArray[np.int32]  # (k, LANES): row of the instance table, -1 without a hit
     primitive: npt.NDArray[np.int32]  # (k, LANES): row of MeshArrays.triangles, 0 if analytic
+
+
+class PixelTiles(NamedTuple):
+    """Which lane a pixel is, for the rectangle of a chunk under a pinhole grid."""
+
+    camera: npt.NDArray[np.float32]  # (4,): fx, fy, cx, cy
+    rectangle: npt.NDArray[np.int32]  # (4,): row begin, row end, column begin, column end
+    shape: npt.NDArray[np.int32]  # (3,): tile height and width as powers of two, first tile
+    tile: npt.NDArray[np.int32]  # (tile rows, tile columns) of the grid: its tile

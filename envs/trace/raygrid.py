@@ -25,6 +25,7 @@ from fleetloop.envs.trace.layout import (
     LANES,
     NORM_REACH,
     PCOLS,
+    PixelTiles,
     TileArrays,
 )
 
@@ -54,12 +55,13 @@ class Chunk:
     Attributes:
         arrays: Tiles and grid, as the kernels take them.
         slots: Time slots that occur in it; table i of its instance table belongs to `slots[i]`.
-        rectangle: (row begin, row end, column begin, column end) in pixels.
+        pixels: Where its pixels lie, for the rasteriser; None unless the grid is a pinhole's and
+            the chunk has one slot.
     """
 
     arrays: TileArrays
     slots: npt.NDArray[np.int32]
-    rectangle: tuple[int, int, int, int]
+    pixels: PixelTiles | None
 
 
 class RayGrid:
@@ -117,8 +119,8 @@ class RayGrid:
         self._block_bounds = np.concatenate(
             [self._block_bounds_of(box, tile) for box in block_boxes]
         )
-        self.chunks = self._make_chunks(order, block_of_tile, tile)
         self.affine = _fit_affine(self.directions)
+        self.chunks = self._make_chunks(order, tile)
         self.unit_length = bool(
             np.allclose(np.linalg.norm(self.directions, axis=-1), 1.0, rtol=0.0, atol=1e-5)
         )
@@ -154,21 +156,28 @@ class RayGrid:
         return _bounds(self.directions[None, rows, columns].astype(np.float64))
 
     def _make_chunks(
-        self,
-        order: npt.NDArray[np.int64],
-        block_of_tile: npt.NDArray[np.int32],
-        tile: tuple[int, int],
+        self, order: npt.NDArray[np.int64], tile: tuple[int, int]
     ) -> tuple[Chunk, ...]:
+        tile_at = np.zeros(order.max(axis=0) + 1, np.int32)
+        tile_at[order[:, 0], order[:, 1]] = np.arange(self.n_tiles)
         chunks = []
-        for begin, end in _chunk_ranges(order, block_of_tile):
+        for begin, end in _chunk_ranges(order, self._block_of_tile):
             slots, table = np.unique(self.tile_slot[begin:end], return_inverse=True)
-            low = order[begin:end].min(axis=0) * tile
-            high = np.minimum((order[begin:end].max(axis=0) + 1) * tile, (self.height, self.width))
-            rectangle = (int(low[0]), int(high[0]), int(low[1]), int(high[1]))
             arrays = self.tiles(
                 np.arange(begin, end, dtype=np.int32), table.reshape(-1).astype(np.int32)
             )
-            chunks.append(Chunk(arrays, slots.astype(np.int32), rectangle))
+            pixels = None
+            if self.affine is not None and len(slots) == 1:
+                low = order[begin:end].min(axis=0) * tile
+                high = (order[begin:end].max(axis=0) + 1) * tile
+                high = np.minimum(high, (self.height, self.width))
+                pixels = PixelTiles(
+                    np.array(self.affine, np.float32),
+                    np.array([low[0], high[0], low[1], high[1]], np.int32),
+                    np.array([tile[0].bit_length() - 1, tile[1].bit_length() - 1, begin], np.int32),
+                    tile_at,
+                )
+            chunks.append(Chunk(arrays, slots.astype(np.int32), pixels))
         return tuple(chunks)
 
 

@@ -25,7 +25,10 @@ from fleetloop.envs.trace.attributes import (
 from fleetloop.envs.trace.instances import fill_tables
 from fleetloop.envs.trace.layout import (
     ICOLS,
+    KIND,
     LANES,
+    MESH,
+    RASTERED,
     SEE_THROUGH,
     GBuffer,
     InstanceArrays,
@@ -33,6 +36,7 @@ from fleetloop.envs.trace.layout import (
 )
 from fleetloop.envs.trace.picture import Painter, prepare_painter, shade, write_picture
 from fleetloop.envs.trace.pool import shared_pool
+from fleetloop.envs.trace.raster import mark_dense, raster
 from fleetloop.envs.trace.raygrid import Chunk
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.view import OUTPUTS, View
@@ -80,6 +84,7 @@ class Frame:
     dims: npt.NDArray[np.float32]
     spheres: npt.NDArray[np.float64]
     meshes: MeshArrays
+    has_meshes: bool
     time_offset_s: npt.NDArray[np.float64]
     t_min: npt.NDArray[np.float32]
     images: dict[str, Image]
@@ -106,14 +111,16 @@ def prepare(scene: Scene, view: View) -> Frame:
         time_offset_s = np.zeros(rays.n_slots)
     dims, spheres = scene.bodies
     t_min = np.full((1, LANES), view.t_min_m, np.float32)
+    rows = scene.row_integers
     return Frame(
         scene,
         view,
-        scene.row_integers,
+        rows,
         scene.motion,
         dims,
         spheres,
         scene.mesh_arrays,
+        bool((rows[:, KIND] == MESH).any()),
         time_offset_s,
         t_min,
         images,
@@ -130,7 +137,7 @@ def place_and_see(frame: Frame, chunk: Chunk) -> tuple[InstanceArrays, GBuffer]:
     """
     view = frame.view
     instances = InstanceArrays(
-        np.empty((len(chunk.slots), len(frame.rows), ICOLS), np.float32), frame.rows
+        np.empty((len(chunk.slots), len(frame.rows), ICOLS), np.float32), frame.rows.copy()
     )
     fill_tables(
         *frame.motion,
@@ -148,8 +155,21 @@ def place_and_see(frame: Frame, chunk: Chunk) -> tuple[InstanceArrays, GBuffer]:
         np.full((count, LANES), -1, np.int32),
         np.zeros((count, LANES), np.int32),
     )
-    visibility(chunk.arrays, instances, frame.meshes, frame.t_min, SEE_THROUGH, gbuffer)
+    dense = _dense_rows(frame, chunk, instances)
+    skip = SEE_THROUGH | RASTERED
+    visibility(chunk.arrays, instances, frame.meshes, frame.t_min, skip, gbuffer)
+    if chunk.pixels is not None and len(dense) > 0:
+        raster(chunk.arrays, instances, frame.meshes, chunk.pixels, dense, gbuffer)
     return instances, gbuffer
+
+
+def _dense_rows(frame: Frame, chunk: Chunk, instances: InstanceArrays) -> npt.NDArray[np.int32]:
+    """Meshes that are cheaper to draw triangle by triangle; marks them in the rows."""
+    dense = np.empty(len(frame.rows), np.int32)
+    if chunk.pixels is None or not frame.has_meshes:
+        return dense[:0]
+    t_min = frame.view.t_min_m
+    return dense[: mark_dense(instances, frame.meshes, chunk.pixels, t_min, SEE_THROUGH, dense)]
 
 
 def _trace_chunk(frame: Frame, chunk: Chunk) -> None:

@@ -28,10 +28,14 @@ class Policy(Protocol[S]):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """See the class."""
+        ...
 
     @property
-    def privileged(self) -> bool: ...
+    def privileged(self) -> bool:
+        """See the class."""
+        ...
 
     def init(self, seed: int) -> S:
         """The state at the start of an episode."""

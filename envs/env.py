@@ -185,7 +185,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.task.begin(self.stage, self.robot)
         self.rig.reset(self.episode_seed, self.robot.state())
         self._step_index, self._ended, self.last_step = -1, False, None
-        self.stage.sync()
+        self._pose_looks()
         self.last_samples = tuple(self._capture(first=True))
         return self._observation(), self._info(None)
 
@@ -231,6 +231,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             return None
         if not self.stage.things:
             raise StateError("There is nothing to render yet: call reset first.")
+        self._pose_looks()
         base = self.robot.state().links["base"].world_T_link
         return render_following(self.stage.scene, base, FollowCamera(), threads=self.config.threads)
 
@@ -258,6 +259,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.robot.restore(snapshot.robot)
         self.task.restore(snapshot.task)
         self.rig.restore(snapshot.rig)
+        self._pose_looks()
         self._step_index, self._ended = snapshot.step_index, snapshot.ended
         self.np_random = copy.deepcopy(snapshot.np_random)
         self.last_samples, self.last_step = (), None
@@ -291,8 +293,12 @@ class RobotEnv(gym.Env[Observation, Action]):
             self.rig.track(tick, self.robot.link_poses(self.rig.tracked_links))
         if not self.rig.due(tick):
             return ()
-        self.stage.sync()
+        self._pose_looks()
         return self._capture(first=False)
+
+    def _pose_looks(self) -> None:
+        self.stage.sync()
+        self.robot.pose_looks()
 
     def _capture(self, *, first: bool) -> list[Sample]:
         return self.rig.capture(

@@ -40,6 +40,27 @@ class Look:
     body_T_look: Pose = field(default_factory=Pose.identity)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatGround:
+    """What wheels and feet stand on: level ground.
+
+    Attributes:
+        height_m: Of the surface.
+        friction: 0.9 to 1.1 dry, 0.6 wet, 0.25 snow, 0.1 ice.
+    """
+
+    height_m: float = 0.0
+    friction: float = 1.0
+
+    def heights_m(self, points_m: FloatArray) -> FloatArray:
+        """Heights (n,) under points (n, 2), world."""
+        return np.full(len(points_m), self.height_m)
+
+    def frictions(self, points_m: FloatArray) -> FloatArray:
+        """Friction (n,) at points (n, 2), world."""
+        return np.full(len(points_m), self.friction)
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Thing:
     """Something on the stage.
@@ -77,6 +98,7 @@ class Stage:
         world: Bodies.
         scene: Shapes and light; a new one for each episode.
         surroundings: Air, place and weather; may be replaced while an episode is built.
+        ground: What wheels and feet stand on; tasks replace it while they build.
         things: By name.
     """
 
@@ -84,6 +106,7 @@ class Stage:
         self.world = World(rate)
         self.scene = Scene()
         self.surroundings = Surroundings()
+        self.ground = FlatGround()
         self.things: dict[str, Thing] = {}
         self._moving: list[Thing] = []
 
@@ -92,6 +115,7 @@ class Stage:
         self.world.clear()
         self.scene = Scene()
         self.surroundings = Surroundings()
+        self.ground = FlatGround()
         self.things = {}
         self._moving = []
 
@@ -103,6 +127,7 @@ class Stage:
         looks: Sequence[Look] = (),
         parts: Sequence[Part] = (),
         substance: Substance | None = None,
+        of: Thing | None = None,
     ) -> Thing:
         """Adds a thing.
 
@@ -113,6 +138,7 @@ class Stage:
             parts: What collides; may be empty (a far tree).
             substance: Mass and friction; a fixed body if None. A thing with mass moves, and its
                 looks follow it at each `sync`.
+            of: The thing that this is a part of, such as a wheel's car: it shares its instance id.
 
         Raises:
             ConfigError: The name is taken.
@@ -121,7 +147,7 @@ class Stage:
             raise ConfigError(f"The stage has a thing called {name!r} already.")
         substance = substance or Substance()
         body = self.world.add_body(parts, world_T_body, substance) if parts else None
-        instance_id = len(self.things) + 1
+        instance_id = len(self.things) + 1 if of is None else of.instance_id
         handles = tuple(self._show(look, world_T_body, instance_id) for look in looks)
         thing = Thing(
             name=name,

@@ -1,0 +1,1 @@
+"""The log: one MCAP file an episode, written so that nothing is lost."""

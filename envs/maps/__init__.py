@@ -1,0 +1,1 @@
+"""Roads and what stands beside them; sources of worlds."""

@@ -17,7 +17,7 @@ from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.maps.track import Track, ribbon
 from fleetloop.envs.props import street
 from fleetloop.envs.props.vehicle import CarShape, standing_car_looks
-from fleetloop.envs.stage import Look, Stage
+from fleetloop.envs.stage import FlatGround, Look, Stage
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Mesh, Plane
 from fleetloop.envs.world import Part, Substance
@@ -86,6 +86,7 @@ def build_roadside(
         rng: Draws places, sizes and colours.
         draws: Gets what was drawn, as plain values.
     """
+    stage.ground = FlatGround(friction=config.friction)
     _add_ground(stage, track, config)
     houses = _add_houses(stage, track, config, rng)
     trees = _add_row(stage, track, config.tree_spacing_m, 1.4, rng, "tree",

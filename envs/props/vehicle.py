@@ -45,12 +45,12 @@ class CarShape:
 
     @property
     def nose_x_m(self) -> float:
-        """x of the front bumper."""
+        """X of the front bumper."""
         return 0.5 * self.wheelbase_m + self.front_overhang_m
 
     @property
     def tail_x_m(self) -> float:
-        """x of the rear bumper."""
+        """X of the rear bumper."""
         return self.nose_x_m - self.length_m
 
 

@@ -1,0 +1,1 @@
+"""Robots: their numbers with sources, their dynamics, their rigs."""

@@ -64,10 +64,14 @@ class Robot(Protocol):
     """
 
     @property
-    def action_spec(self) -> ActionSpec: ...
+    def action_spec(self) -> ActionSpec:
+        """See the class."""
+        ...
 
     @property
-    def rigs(self) -> Mapping[str, Rig]: ...
+    def rigs(self) -> Mapping[str, Rig]:
+        """See the class."""
+        ...
 
     def spawn(self, stage: Stage, world_T_base: Pose, rng: np.random.Generator) -> None:
         """Puts the robot on an empty place of the stage, at rest; forgets the last episode."""
@@ -87,6 +91,10 @@ class Robot(Protocol):
 
     def link_poses(self, links: tuple[str, ...]) -> dict[str, tuple[FloatArray, FloatArray]]:
         """Positions (3,) and quaternions xyzw (4,) of some links: cheap, for every tick."""
+        ...
+
+    def pose_looks(self) -> None:
+        """Moves those of its looks that physics does not move, such as wheels."""
         ...
 
     def state(self) -> RobotState:

@@ -54,10 +54,14 @@ class Task(Protocol):
     RIG: ClassVar[str]
 
     @property
-    def goal_schema(self) -> Schema: ...
+    def goal_schema(self) -> Schema:
+        """See the class."""
+        ...
 
     @property
-    def max_duration_s(self) -> float: ...
+    def max_duration_s(self) -> float:
+        """See the class."""
+        ...
 
     def build(self, stage: Stage, rng: np.random.Generator, draws: dict[str, Any]) -> Pose:
         """Builds the world on an empty stage and returns where the robot starts (world_T_base).

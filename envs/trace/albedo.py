@@ -31,11 +31,11 @@ from fleetloop.envs.trace.material import (
     EMISSION,
     PATTERN,
     PATTERN_SCALE,
+    PATTERNS,
     ROUGHNESS,
     SPECULAR,
     TEXTURE,
     TEXTURE_PER_M,
-    PATTERNS,
 )
 from fleetloop.envs.trace.noise import value_noise
 from fleetloop.envs.trace.procedural import pattern_color
@@ -43,8 +43,6 @@ from fleetloop.envs.trace.surface import (
     NX,
     NY,
     NZ,
-    PX,
-    PY,
     PZ,
     SURFACE_FLOATS,
     U,
@@ -215,9 +213,7 @@ def _is_top(kind, foot, z):
 def _surface_place(kind, pattern, foot, s, k):
     """Place on an analytic shape; walls count their height from the shape's foot."""
     u, v = s[U + k], s[V + k]
-    if kind == BOX and abs(abs(s[PZ + k]) - foot) >= np.float32(1e-3):
-        v = s[PZ + k] + foot
-    elif kind == CYLINDER:
+    if (kind == BOX and abs(abs(s[PZ + k]) - foot) >= np.float32(1e-3)) or kind == CYLINDER:
         v = s[PZ + k] + foot
     return u, v
 

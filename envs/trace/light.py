@@ -11,7 +11,7 @@ between 1950 and 2050. World x points east, y north, z up.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 

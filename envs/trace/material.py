@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
-from fleetloop.core.registry import Registry
 from fleetloop.envs.trace.texture import Texture, TexturePool
 
 Color = tuple[float, float, float]

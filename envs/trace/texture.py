@@ -93,7 +93,7 @@ class TexturePool:
 
 
 def linear_from_srgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """sRGB bytes to linear light, 0 to 1 (IEC 61966-2-1)."""
+    """SRGB bytes to linear light, 0 to 1 (IEC 61966-2-1)."""
     value = np.arange(256) / 255.0
     curve = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     return np.asarray(curve.astype(np.float32)[pixels])

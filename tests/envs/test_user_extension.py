@@ -107,6 +107,9 @@ class Puck:
     def after_tick(self):
         pass
 
+    def pose_looks(self):
+        pass
+
     def link_poses(self, links):
         return {link: self._stage.world.pose(self._body) for link in links}
 

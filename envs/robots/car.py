@@ -1,0 +1,267 @@
+"""The car: one PyBullet body on four wheels of our own, with looks, links and joints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.errors import StateError
+from fleetloop.core.frames import FloatArray, Pose, Twist, rotation_from_quaternion
+from fleetloop.envs.props.vehicle import CarShape, Color, car_body_looks, wheel_looks, wheel_places
+from fleetloop.envs.robots.base import ActionSpec, Rig
+from fleetloop.envs.robots.car_params import CarParams
+from fleetloop.envs.robots.car_rigs import car_rigs
+from fleetloop.envs.robots.wheels import (
+    ANGLE,
+    BRAKE,
+    COMPRESSION,
+    DRIVE,
+    ENERGY,
+    SPIN,
+    STEER,
+    initial_state,
+    pack,
+    wheels_tick,
+)
+from fleetloop.envs.sensors.base import LinkState, RobotState
+from fleetloop.envs.stage import Stage, Thing
+from fleetloop.envs.trace.shapes import Box
+from fleetloop.envs.world import Part, Substance
+
+WHEELS = ("fl", "fr", "rl", "rr")
+JOINTS = (
+    *(f"wheel_{name}" for name in WHEELS),
+    "steer_fl",
+    "steer_fr",
+    *(f"strut_{name}" for name in WHEELS),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarConfig:
+    """A car.
+
+    Attributes:
+        params: Its dynamics.
+        color: Of the paint, linear RGB.
+    """
+
+    params: CarParams = field(default_factory=CarParams)
+    color: Color = (0.55, 0.02, 0.03)
+
+
+class Car:
+    """See the module. Its one link is `base`: on the ground in the middle between the axles."""
+
+    CONFIG: ClassVar[type[CarConfig]] = CarConfig
+
+    def __init__(self, config: CarConfig) -> None:
+        self.config = config
+        self._packed = pack(config.params)
+        self._shape = CarShape(
+            wheelbase_m=config.params.wheelbase_m,
+            track_m=config.params.track_m,
+            wheel_radius_m=config.params.wheel_radius_m,
+        )
+        self._body_T_com = Pose.of(config.params.com_x_m, 0.0, config.params.com_z_m)
+        self._stage: Stage | None = None
+        self._body = -1
+        self._thing: Thing | None = None
+        self._wheels: tuple[Thing, ...] = ()
+        self._state = initial_state()
+        self._command = np.zeros(2)
+        self._wrench = np.zeros(6)
+        # Motion before and after the last tick, for accelerations: rows linear, angular.
+        self._motion = np.zeros((2, 2, 3))
+
+    @property
+    def action_spec(self) -> ActionSpec:
+        """Steering, left positive, and the pedal: brake below zero, drive above."""
+        return ActionSpec(
+            names=("steer", "pedal"),
+            low=np.array([-1.0, -1.0], dtype=np.float32),
+            high=np.array([1.0, 1.0], dtype=np.float32),
+        )
+
+    @property
+    def rigs(self) -> Mapping[str, Rig]:
+        """See `car_rigs`."""
+        return car_rigs()
+
+    @property
+    def energy_j(self) -> float:
+        """Drawn from the battery since the start; regeneration gives back."""
+        return float(self._state[ENERGY])
+
+    def spawn(self, stage: Stage, world_T_base: Pose, rng: np.random.Generator) -> None:
+        """Puts the car on its wheels, at rest."""
+        params, shape = self.config.params, self._shape
+        middle_x = 0.5 * (shape.nose_x_m + shape.tail_x_m)
+        clearance = shape.clearance_m + 0.04
+        hull = Box(
+            (0.5 * shape.length_m, 0.5 * shape.width_m, 0.5 * (shape.height_m - clearance))
+        )
+        place = Pose.of(middle_x, 0.0, 0.5 * (shape.height_m + clearance))
+        self._thing = stage.add(
+            "robot",
+            world_T_base,
+            looks=car_body_looks(shape, self.config.color),
+            parts=[Part(shape=hull, body_T_part=place)],
+            substance=Substance(
+                mass_kg=params.mass_kg,
+                inertia_kg_m2=params.inertia_kg_m2,
+                com_m=(params.com_x_m, 0.0, params.com_z_m),
+                friction=0.4,
+            ),
+        )
+        assert self._thing.body is not None
+        self._stage, self._body = stage, self._thing.body
+        self._wheels = tuple(
+            stage.add(f"robot_wheel_{name}", world_T_base @ at, looks=wheel_looks(shape),
+                      of=self._thing)
+            for name, at in zip(WHEELS, wheel_places(shape), strict=True)
+        )  # fmt: skip
+        self._state = initial_state()
+        self._command = np.zeros(2)
+        self._motion = np.zeros((2, 2, 3))
+
+    def command(self, action: npt.NDArray[np.float32]) -> None:
+        """Steering and pedal until the next command."""
+        self._command = action.astype(np.float64)
+
+    def before_tick(self) -> None:
+        """Lets the wheels push the body."""
+        stage = self._on_stage()
+        com, quaternion = stage.world.com_pose(self._body)
+        linear, angular = stage.world.com_velocity(self._body)
+        rotation = rotation_from_quaternion(quaternion)
+        hubs = self._hubs(com, rotation)
+        wheels_tick(
+            self._packed,
+            com,
+            rotation,
+            linear,
+            angular,
+            stage.ground.heights_m(hubs),
+            stage.ground.frictions(hubs),
+            self._command,
+            stage.world.rate.dt_s,
+            self._state,
+            self._wrench,
+        )
+        self._motion[0, 0], self._motion[0, 1] = linear, angular
+        stage.world.apply_wrench(self._body, self._wrench[:3], self._wrench[3:])
+
+    def after_tick(self) -> None:
+        """Reads the new velocity."""
+        linear, angular = self._on_stage().world.com_velocity(self._body)
+        self._motion[1, 0], self._motion[1, 1] = linear, angular
+
+    def link_poses(self, links: tuple[str, ...]) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """The base is the only link."""
+        return {link: self._on_stage().world.pose(self._body) for link in links}
+
+    def pose_looks(self) -> None:
+        """Turns and steers the wheels, and lets them follow the ground."""
+        stage = self._on_stage()
+        position, quaternion = stage.world.pose(self._body)
+        base = Pose(position, quaternion)
+        linear, angular = stage.world.com_velocity(self._body)
+        com, _ = stage.world.com_pose(self._body)
+        steer = self._steer_angles()
+        for number, (wheel, place) in enumerate(
+            zip(self._wheels, wheel_places(self._shape), strict=True)
+        ):
+            rest = self._rest_compression(number)
+            lift = float(self._state[COMPRESSION + number]) - rest
+            x, y, z = place.position_m
+            hub = Pose.of(x, y, z + min(max(lift, -0.12), 0.12), yaw_rad=float(steer[number]))
+            spun = base @ hub @ Pose.of(pitch_rad=float(self._state[ANGLE + number]))
+            twist = Twist(linear, angular).at_offset(spun.position_m - com)
+            axle = (base @ hub).transform_vectors(np.array([0.0, 1.0, 0.0]))
+            turning = angular + float(self._state[SPIN + number]) * axle
+            stage.place_looks(wheel, spun, Twist(twist.linear_m_s, turning))
+
+    def state(self) -> RobotState:
+        """True state; torques of wheels are motor minus brake."""
+        stage = self._on_stage()
+        position, quaternion = stage.world.pose(self._body)
+        com, _ = stage.world.com_pose(self._body)
+        (linear_0, angular_0), (linear, angular) = self._motion
+        dt = stage.world.rate.dt_s
+        spin_up = (angular - angular_0) / dt
+        offset = position - com
+        lever = np.cross(spin_up, offset) + np.cross(angular, np.cross(angular, offset))
+        base = LinkState(
+            world_T_link=Pose(position, quaternion),
+            twist=Twist(linear, angular).at_offset(offset),
+            acceleration_m_s2=(linear - linear_0) / dt + lever,
+            angular_acceleration_rad_s2=spin_up,
+            force_n=self._wrench[:3].copy(),
+            torque_nm=self._wrench[3:] + np.cross(com - position, self._wrench[:3]),
+        )
+        s = self._state
+        steer = self._steer_angles()[:2]
+        share = self.config.params.rear_drive_share
+        drive = 0.5 * s[DRIVE] * np.array([1 - share, 1 - share, share, share])
+        torque = drive - np.sign(s[SPIN : SPIN + 4]) * s[BRAKE : BRAKE + 4]
+        none = np.zeros(6)
+        return RobotState(
+            links={"base": base},
+            joint_names=JOINTS,
+            joint_position_rad=np.concatenate(
+                [s[ANGLE : ANGLE + 4], steer, s[COMPRESSION : COMPRESSION + 4]]
+            ),
+            joint_velocity_rad_s=np.concatenate([s[SPIN : SPIN + 4], none]),
+            joint_torque_nm=np.concatenate([torque, none]),
+        )
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Wheels, command and last motion."""
+        return {
+            "wheels": self._state.copy(),
+            "command": self._command.copy(),
+            "wrench": self._wrench.copy(),
+            "motion": self._motion.copy(),
+        }
+
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Goes back to a snapshot."""
+        self._state = snapshot["wheels"].copy()
+        self._command = snapshot["command"].copy()
+        self._wrench = snapshot["wrench"].copy()
+        self._motion = snapshot["motion"].copy()
+
+    def _on_stage(self) -> Stage:
+        if self._stage is None:
+            raise StateError("The car stands on no stage yet: spawn it first.")
+        return self._stage
+
+    def _hubs(self, com: FloatArray, rotation: FloatArray) -> FloatArray:
+        """Where the wheels are, (4, 2), world."""
+        p = self.config.params
+        x = np.array([0.5, 0.5, -0.5, -0.5]) * p.wheelbase_m - p.com_x_m
+        y = np.array([0.5, -0.5, 0.5, -0.5]) * p.track_m
+        z = np.full(4, p.wheel_radius_m - p.com_z_m)
+        return np.asarray((com + np.stack([x, y, z], axis=1) @ rotation.T)[:, :2])
+
+    def _steer_angles(self) -> FloatArray:
+        """Angles of the four wheels by Ackermann's geometry, (4,)."""
+        p, steer = self.config.params, float(self._state[STEER])
+        if abs(steer) < 1e-6:
+            return np.zeros(4)
+        radius = p.wheelbase_m / np.tan(steer)
+        left = np.arctan(p.wheelbase_m / (radius - 0.5 * p.track_m))
+        right = np.arctan(p.wheelbase_m / (radius + 0.5 * p.track_m))
+        return np.array([left, right, 0.0, 0.0])
+
+    def _rest_compression(self, wheel: int) -> float:
+        p = self.config.params
+        sign = 1.0 if wheel < 2 else -1.0
+        share = 0.5 + sign * p.com_x_m / p.wheelbase_m
+        spring = p.spring_n_m[0] if wheel < 2 else p.spring_n_m[1]
+        return 0.5 * share * p.mass_kg * 9.80665 / spring

@@ -1,0 +1,91 @@
+"""Sensor presets of the car.
+
+Mounts are in the car's base frame: x forward, y left, z up, origin on the ground in the middle
+between the axles. Cameras of `vision8` stand where Tesla's eight do by its owner's manual (three
+behind the windscreen, two in the door pillars, two on the front fenders, one above the number
+plate), with fields of view close to the 120, 50, 35, 90, 60 and 130 degrees that are told of them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fleetloop.core.frames import BASE_T_OPTICAL, Pose
+from fleetloop.envs.robots.base import Rig
+from fleetloop.envs.sensors.base import SensorConfig
+from fleetloop.envs.sensors.camera import CameraConfig
+from fleetloop.envs.sensors.encoder import SteeringAngleConfig
+from fleetloop.envs.sensors.gnss import GnssConfig
+from fleetloop.envs.sensors.imu import ImuConfig
+from fleetloop.envs.sensors.lens import Lens
+from fleetloop.envs.sensors.lidar import LidarConfig
+from fleetloop.envs.sensors.wheel_speed import WheelSpeedConfig
+
+ROOF_Z_M = 1.80
+
+
+def body_sensors() -> Rig:
+    """What every rig has: inertial unit, position, wheel speeds, steering angle."""
+    return (
+        ImuConfig(name="imu", link_T_sensor=Pose.of(0.0, 0.0, 0.5), rate_hz=120.0),
+        GnssConfig(name="gnss", link_T_sensor=Pose.of(-0.8, 0.0, 1.45), rate_hz=10.0),
+        WheelSpeedConfig(name="wheels", rate_hz=80.0),
+        SteeringAngleConfig(name="steering", rate_hz=80.0),
+    )
+
+
+def camera(
+    name: str,
+    mount: Pose,
+    fov_deg: float,
+    size_px: tuple[int, int],
+    *,
+    rate_hz: float = 10.0,
+    labels: tuple[str, ...] = (),
+) -> CameraConfig:
+    """A camera that looks along the mount's x axis."""
+    return CameraConfig(
+        name=name,
+        link_T_sensor=mount @ BASE_T_OPTICAL,
+        lens=Lens.of_fov(*size_px, math.radians(fov_deg)),
+        rate_hz=rate_hz,
+        latency_s=0.03,
+        labels=labels,
+    )
+
+
+def _surround(size_px: tuple[int, int], labels: tuple[str, ...]) -> tuple[CameraConfig, ...]:
+    screen = Pose.of(0.55, 0.0, 1.32)
+    places = {
+        "front_wide": (screen, 120.0),
+        "front_main": (screen @ Pose.of(0.0, 0.03), 50.0),
+        "front_narrow": (screen @ Pose.of(0.0, -0.03), 35.0),
+        "pillar_left": (Pose.of(0.05, 0.78, 1.10, yaw_rad=math.radians(60.0)), 90.0),
+        "pillar_right": (Pose.of(0.05, -0.78, 1.10, yaw_rad=math.radians(-60.0)), 90.0),
+        "fender_left": (Pose.of(1.05, 0.95, 0.85, yaw_rad=math.radians(145.0)), 75.0),
+        "fender_right": (Pose.of(1.05, -0.95, 0.85, yaw_rad=math.radians(-145.0)), 75.0),
+        "rear": (Pose.of(-2.42, 0.0, 0.95, yaw_rad=math.pi), 130.0),
+    }
+    return tuple(
+        camera(name, mount, fov, size_px, labels=labels) for name, (mount, fov) in places.items()
+    )
+
+
+def lidar() -> LidarConfig:
+    """A 32-beam LiDAR on the roof."""
+    return LidarConfig(name="lidar", link_T_sensor=Pose.of(0.0, 0.0, ROOF_Z_M), latency_s=0.02)
+
+
+def car_rigs() -> dict[str, Rig]:
+    """Presets by name."""
+    screen = Pose.of(0.55, 0.0, 1.32)
+    labels = ("depth_m", "semantic", "instance")
+    small: tuple[SensorConfig, ...] = (camera("front", screen, 90.0, (64, 64)),)
+    front = (camera("front", screen, 75.0, (320, 240), labels=labels), lidar())
+    vision = _surround((640, 480), labels)
+    return {
+        "front": (*front, *body_sensors()),
+        "front64": (*small, *body_sensors()),
+        "vision8": (*vision, *body_sensors()),
+        "range": (*vision, lidar(), *body_sensors()),
+    }

@@ -23,6 +23,8 @@ assert picture.std() > 20, "the picture is blank"
 env.close()
 tool = Path(sys.executable).parent / "fleetloop"
 subprocess.run([tool, "doctor"], check=True, cwd=here)
-subprocess.run([tool, "record", "--episodes", "1", "--max-steps", "10", "--out", "data"], check=True)
+subprocess.run(
+    [tool, "record", "--episodes", "1", "--max-steps", "10", "--out", "data"], check=True
+)
 subprocess.run([tool, "replay", "data"], check=True)
 sys.stdout.write("The wheel works.\n")

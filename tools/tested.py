@@ -15,7 +15,9 @@ FILES = ("pyproject.toml", "requirements.lock", "README.md", "Makefile")
 def sources_digest() -> str:
     """SHA-256 over names and contents of everything that tests can see."""
     digest = hashlib.sha256()
-    paths = [p for room in ROOMS for p in Path(room).rglob("*") if p.suffix in (".py", ".md", ".json")]
+    paths = [
+        p for room in ROOMS for p in Path(room).rglob("*") if p.suffix in (".py", ".md", ".json")
+    ]
     for path in sorted([*paths, *map(Path, FILES)]):
         if path.is_file():
             digest.update(str(path).encode() + path.read_bytes())

@@ -102,9 +102,7 @@ class Car:
         params, shape = self.config.params, self._shape
         middle_x = 0.5 * (shape.nose_x_m + shape.tail_x_m)
         clearance = shape.clearance_m + 0.04
-        hull = Box(
-            (0.5 * shape.length_m, 0.5 * shape.width_m, 0.5 * (shape.height_m - clearance))
-        )
+        hull = Box((0.5 * shape.length_m, 0.5 * shape.width_m, 0.5 * (shape.height_m - clearance)))
         place = Pose.of(middle_x, 0.0, 0.5 * (shape.height_m + clearance))
         self._thing = stage.add(
             "robot",

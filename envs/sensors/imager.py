@@ -89,7 +89,7 @@ _CURVE_SIZE = 4096
 
 
 def _srgb_of_square_root() -> npt.NDArray[np.uint8]:
-    """sRGB bytes of linear light, tabled over its square root (IEC 61966-2-1)."""
+    """SRGB bytes of linear light, tabled over its square root (IEC 61966-2-1)."""
     light = (np.arange(_CURVE_SIZE) / (_CURVE_SIZE - 1)) ** 2
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     curve = np.rint(255.0 * encoded).astype(np.uint8)

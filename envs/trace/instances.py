@@ -5,7 +5,7 @@ moving the whole world by 10 km changes nothing.
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202, D417
+# ruff: noqa: ANN001, ANN202
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ A packet is faster where rays stay together; these walks are for rays that do no
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201, ANN202, D417
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 

@@ -1,23 +1,28 @@
 """The one loop that steps an environment with a policy.
 
-Everything that happens is offered to sinks in the order in which it happened: a recorder, a digest,
-a list. Sinks get the captured samples at their own rates and the steps, not the observation.
+Everything that happens is offered to sinks in the order in which it happened: a recorder, a list.
+Sinks get the captured samples at their own rates and the steps, not the observation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from fleetloop.agents.policy import Policy
 from fleetloop.core.digest import EpisodeDigest
-from fleetloop.core.types import Episode, EpisodeMeta, Sample, Step
+from fleetloop.core.errors import StateError
+from fleetloop.core.spec import Schema
+from fleetloop.core.types import Episode, EpisodeMeta, Outcome, Sample, Step
 from fleetloop.envs.env import RobotEnv
 
 
 class Sink(Protocol):
     """Takes what happens in an episode, as it happens."""
+
+    def begin(self, meta: EpisodeMeta, schemas: Mapping[str, Schema]) -> None:
+        """The world was built."""
+        ...
 
     def add_sample(self, sample: Sample) -> None:
         """A sensor captured something."""
@@ -27,28 +32,9 @@ class Sink(Protocol):
         """A control step is over; its samples came before."""
         ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an episode ended.
-
-    Attributes:
-        meta: How to make it again.
-        steps: Number of control steps.
-        duration_s: Simulated time.
-        total_reward: Sum of rewards.
-        success: Whether the task was done.
-        cause: Why it ended, such as `"off_road"`; `"time"` when it was cut.
-        digest: SHA-256 over everything sensed and done.
-    """
-
-    meta: EpisodeMeta
-    steps: int
-    duration_s: float
-    total_reward: float
-    success: bool
-    cause: str
-    digest: str
+    def end(self, outcome: Outcome) -> None:
+        """The episode is over. Not called for one that was cut by an error."""
+        ...
 
 
 def rollout(
@@ -56,6 +42,8 @@ def rollout(
     policy: Policy[Any],
     seed: int,
     sinks: Sequence[Sink] = (),
+    *,
+    max_steps: int | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> Outcome:
     """Runs one episode to its end.
@@ -65,65 +53,93 @@ def rollout(
         policy: What acts.
         seed: Of the episode, and of the policy's own randomness.
         sinks: Get every sample and step.
+        max_steps: Cuts the episode after so many steps, with the cause `"max_steps"`.
         on_step: Called after each step, for progress.
     """
     digest = EpisodeDigest()
-    everyone: tuple[Sink, ...] = (digest, *sinks)
     observation, info = env.reset(seed=seed)
     state = policy.init(seed)
-    _offer_samples(env, everyone)
+    meta = env.episode_meta(policy.name)
+    for sink in sinks:
+        sink.begin(meta, env.schemas)
+    _offer_samples(env, digest, sinks)
     total_reward = 0.0
-    while True:
+    over = False
+    while not over:
         seen = info["truth"] if policy.privileged else observation
         action, state = policy.act(seen, state)
         observation, reward, terminated, truncated, info = env.step(action)
         total_reward += reward
-        _offer_samples(env, everyone)
         step = env.last_step
         assert step is not None
-        for sink in everyone:
+        _offer_samples(env, digest, sinks)
+        digest.add_step(step)
+        for sink in sinks:
             sink.add_step(step)
         if on_step is not None:
             on_step(step)
-        if terminated or truncated:
-            break
-    return Outcome(
-        meta=env.episode_meta(policy.name),
+        over = terminated or truncated or step.index + 1 == max_steps
+    cut = "time" if truncated else "max_steps"
+    outcome = Outcome(
         steps=step.index + 1,
         duration_s=step.t_ns * 1e-9,
         total_reward=total_reward,
         success=bool(info["success"]),
-        cause=info["cause"] or "time",
+        cause=info["cause"] or cut,
         digest=digest.hexdigest(),
     )
+    for sink in sinks:
+        sink.end(outcome)
+    return outcome
 
 
 class EpisodeList:
     """A sink that keeps a whole episode in memory; for tests and short episodes."""
 
     def __init__(self) -> None:
-        self.samples: dict[str, list[Sample]] = {}
-        self.steps: list[Step] = []
+        self._meta: EpisodeMeta | None = None
+        self._schemas: Mapping[str, Schema] = {}
+        self._samples: dict[str, list[Sample]] = {}
+        self._steps: list[Step] = []
+        self._outcome: Outcome | None = None
+
+    def begin(self, meta: EpisodeMeta, schemas: Mapping[str, Schema]) -> None:
+        """Forgets the last episode."""
+        self._meta, self._schemas, self._outcome = meta, dict(schemas), None
+        self._samples = {name: [] for name in schemas}
+        self._steps = []
 
     def add_sample(self, sample: Sample) -> None:
         """Keeps it."""
-        self.samples.setdefault(sample.sensor, []).append(sample)
+        self._samples[sample.sensor].append(sample)
 
     def add_step(self, step: Step) -> None:
         """Keeps it."""
-        self.steps.append(step)
+        self._steps.append(step)
 
-    def episode(self, env: RobotEnv, policy: str) -> Episode:
-        """All that was kept, with the environment's schemas."""
+    def end(self, outcome: Outcome) -> None:
+        """Keeps it."""
+        self._outcome = outcome
+
+    def episode(self) -> Episode:
+        """All that was kept.
+
+        Raises:
+            StateError: No episode has begun.
+        """
+        if self._meta is None:
+            raise StateError("There is no episode yet: hand this list to rollout as a sink first.")
         return Episode(
-            meta=env.episode_meta(policy),
-            schemas=env.schemas,
-            steps=tuple(self.steps),
-            samples={name: tuple(row) for name, row in self.samples.items()},
+            meta=self._meta,
+            schemas=self._schemas,
+            steps=tuple(self._steps),
+            samples={name: tuple(row) for name, row in self._samples.items()},
+            outcome=self._outcome,
         )
 
 
-def _offer_samples(env: RobotEnv, sinks: Sequence[Sink]) -> None:
+def _offer_samples(env: RobotEnv, digest: EpisodeDigest, sinks: Sequence[Sink]) -> None:
     for sample in env.last_samples:
+        digest.add_sample(sample)
         for sink in sinks:
             sink.add_sample(sample)

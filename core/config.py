@@ -2,7 +2,8 @@
 
 Only plain things pass: numbers, text, booleans, None, enums, tuples, mappings of text, poses and
 frozen dataclasses of these. Nothing is pickled and no class is named in the JSON, so reading
-foreign files runs no code: the reader says which class it expects.
+foreign files runs no code: the reader says which class it expects. Where it may be one of several,
+their configs carry a class variable `KIND`, which leads their JSON as `"kind"`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 - any config value
             "quaternion_xyzw": value.quaternion_xyzw.tolist(),
         }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        kind = {"kind": value.KIND} if getattr(value, "KIND", "") else {}
+        return kind | {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return to_json(value.value)
     if isinstance(value, Mapping):
@@ -100,6 +102,9 @@ def _build(kind: Any, data: Any, where: str) -> Any:  # noqa: ANN401
 
 def _build_dataclass(kind: Any, data: Any, where: str) -> Any:  # noqa: ANN401
     _checked(isinstance(data, Mapping), data, kind, where)
+    if getattr(kind, "KIND", "") and "kind" in data:
+        _checked(data["kind"] == kind.KIND, data["kind"], f"the kind {kind.KIND!r}", where)
+        data = {name: item for name, item in data.items() if name != "kind"}
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
     unknown = sorted(set(data) - set(fields))

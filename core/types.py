@@ -126,6 +126,27 @@ class EpisodeMeta:
     draws: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an episode ended.
+
+    Attributes:
+        steps: Number of control steps.
+        duration_s: Simulated time.
+        total_reward: Sum of rewards.
+        success: Whether the task was done.
+        cause: Why it ended, such as `"off_road"`; `"time"` when it was cut.
+        digest: SHA-256 over everything sensed and done, see `EpisodeDigest`.
+    """
+
+    steps: int
+    duration_s: float
+    total_reward: float
+    success: bool
+    cause: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Episode:
     """A whole episode in memory.
@@ -135,12 +156,14 @@ class Episode:
         schemas: Schema by sensor name.
         steps: Control steps, in order.
         samples: Samples by sensor name, each at the sensor's own rate, in order of capture.
+        outcome: How it ended; None for one that was cut.
     """
 
     meta: EpisodeMeta
     schemas: Mapping[str, Schema]
     steps: tuple[Step, ...]
     samples: Mapping[str, tuple[Sample, ...]]
+    outcome: Outcome | None
 
 
 def frozen_array(array: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> AnyArray:

@@ -64,7 +64,7 @@ def make_env(
     task: str,
     *,
     robot: str | None = None,
-    rig: str | Sequence[SensorConfig] | None = None,
+    rig: str | Sequence[SensorConfig | Mapping[str, Any]] | None = None,
     obs_mode: str = "all",
     render_mode: str | None = None,
     task_options: Mapping[str, Any] | None = None,
@@ -78,7 +78,8 @@ def make_env(
     Args:
         task: Name in `TASKS`.
         robot: Name in `ROBOTS`; the task's own if None.
-        rig: Name of one of the robot's presets, or sensor configs; the task's own if None.
+        rig: Name of one of the robot's presets, or sensor configs, or their JSON with `kind`;
+            the task's own if None.
         obs_mode: `state`, `camera`, `range` or `all`.
         render_mode: `rgb_array` or None.
         task_options: Fields of the task's config that differ from their defaults.
@@ -96,20 +97,33 @@ def make_env(
     task_class = TASKS.get(task)
     robot_name = robot or task_class.ROBOT
     robot_class = ROBOTS.get(robot_name)
-    task_object = task_class(_config(task_class, task_options))  # type: ignore[call-arg]
-    robot_object = robot_class(_config(robot_class, robot_options))  # type: ignore[call-arg]
+    task_config = _config(task_class, task_options)
+    robot_config = _config(robot_class, robot_options)
+    robot_object = robot_class(robot_config)  # type: ignore[call-arg]
     config = EnvConfig(
         task=task,
         robot=robot_name,
         sensors=_rig(robot_object, task_class.RIG if rig is None else rig),
-        task_options=dict(task_options or {}),
-        robot_options=dict(robot_options or {}),
+        task_options=to_json(task_config),
+        robot_options=to_json(robot_config),
         obs_mode=obs_mode,  # type: ignore[arg-type]
         control_hz=control_hz,
         physics_hz=physics_hz,
         threads=threads,
     )
+    task_object = task_class(task_config)  # type: ignore[call-arg]
     return RobotEnv(config, task_object, robot_object, render_mode)
+
+
+def remake_env(config: Mapping[str, Any], *, render_mode: str | None = None) -> RobotEnv:
+    """Builds the environment that a record's `EpisodeMeta.config` tells of.
+
+    Raises:
+        UnknownNameError: A task, robot or sensor that is not registered here.
+        ConfigError: The record's options do not fit this version.
+    """
+    options = {name: value for name, value in config.items() if name != "sensors"}
+    return make_env(**options, rig=config["sensors"], render_mode=render_mode)
 
 
 def _config(owner: Any, options: Mapping[str, Any] | None) -> Any:  # noqa: ANN401
@@ -118,9 +132,22 @@ def _config(owner: Any, options: Mapping[str, Any] | None) -> Any:  # noqa: ANN4
     return from_json(owner.CONFIG, to_json(dict(options or {})))
 
 
-def _rig(robot: Robot, rig: str | Sequence[SensorConfig]) -> tuple[SensorConfig, ...]:
+def _rig(
+    robot: Robot, rig: str | Sequence[SensorConfig | Mapping[str, Any]]
+) -> tuple[SensorConfig, ...]:
     if not isinstance(rig, str):
-        return tuple(rig)
+        return tuple(_sensor(entry) if isinstance(entry, Mapping) else entry for entry in rig)
     if rig not in robot.rigs:
         raise UnknownNameError("rig", rig, robot.rigs)
     return robot.rigs[rig]
+
+
+def _sensor(entry: Mapping[str, Any]) -> SensorConfig:
+    from fleetloop.envs.sensors import SENSORS
+
+    if not isinstance(entry.get("kind"), str):
+        raise ConfigError(
+            f"The sensor {entry.get('name')!r} does not say its kind: add one of "
+            f"{', '.join(SENSORS)}."
+        )
+    return from_json(SENSORS.get(entry["kind"]).CONFIG, entry)

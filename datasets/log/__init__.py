@@ -1,1 +1,1 @@
-"""The log: one MCAP file an episode, written so that nothing is lost."""
+"""The raw log: one MCAP file an episode, every sample at its own rate, readable by other tools."""

@@ -270,7 +270,7 @@ def test_steps_and_samples_are_kept_at_their_own_rates(env):
     kept = EpisodeList()
     policy = RandomPolicy(env.action_space.low, env.action_space.high)
     outcome = rollout(env, policy, 11, sinks=[kept])
-    episode = kept.episode(env, policy.name)
+    episode = kept.episode()
     assert outcome.steps == len(episode.steps) == 30
     assert len(episode.samples["altimeter"]) == 91
     assert episode.meta.seed == 11

@@ -20,6 +20,7 @@ from fleetloop.core.errors import ConfigError
 FloatArray = npt.NDArray[np.float64]
 
 _UNIT_TOLERANCE = 1e-3
+_UNIT_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +60,11 @@ class Pose:
             raise ConfigError(
                 f"A quaternion has norm {worst:.4g}, not 1: normalise it, and mind the order xyzw."
             )
+        # What is of unit norm already is left as it is: a pose that was stored and read again must
+        # be the same to the last bit, and dividing anew could move that.
+        unit = np.abs(norm - 1.0) <= _UNIT_ROUNDING
         object.__setattr__(self, "position_m", position)
-        object.__setattr__(self, "quaternion_xyzw", quaternion / norm)
+        object.__setattr__(self, "quaternion_xyzw", np.where(unit, quaternion, quaternion / norm))
 
     @classmethod
     def identity(cls) -> Pose:

@@ -58,7 +58,6 @@ class EnvConfig:
         obs_mode: Which sensors run. What does not run costs nothing and is not recorded.
         control_hz: Steps per second of simulated time; must divide the physics rate.
         physics_hz: Ticks per second.
-        threads: Threads that trace rays; results do not depend on it.
 
     Raises:
         ConfigError: A value is out of range.
@@ -72,7 +71,6 @@ class EnvConfig:
     obs_mode: ObsMode = "all"
     control_hz: float = 10.0
     physics_hz: int = 240
-    threads: int = 1
 
     def __post_init__(self) -> None:
         if self.obs_mode not in get_args(ObsMode):
@@ -80,8 +78,6 @@ class EnvConfig:
                 f"The obs_mode {self.obs_mode!r} is none of: {', '.join(get_args(ObsMode))}."
             )
         TickRate(self.physics_hz).period_ticks(self.control_hz, "control rate")
-        if isinstance(self.threads, bool) or not 1 <= self.threads <= 64:
-            raise ConfigError(f"threads is {self.threads!r}: use a whole number from 1 to 64.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +104,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         task: The task.
         robot: The robot.
         render_mode: `"rgb_array"` for pictures of a following camera, or None.
+        threads: Threads that trace rays. No part of the config, since results do not depend on it.
 
     Attributes:
         last_samples: What the last `reset` or `step` captured, for recorders.
@@ -118,15 +115,24 @@ class RobotEnv(gym.Env[Observation, Action]):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
     def __init__(
-        self, config: EnvConfig, task: Task, robot: Robot, render_mode: str | None = None
+        self,
+        config: EnvConfig,
+        task: Task,
+        robot: Robot,
+        render_mode: str | None = None,
+        *,
+        threads: int = 1,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ConfigError(
                 f"The render_mode {render_mode!r} is none of: rgb_array. There is no window; "
                 "record and view instead."
             )
+        if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 64:
+            raise ConfigError(f"threads is {threads!r}: use a whole number from 1 to 64.")
         self.config = config
         self.render_mode = render_mode
+        self.threads = threads
         self.task = task
         self.robot = robot
         self.rate = TickRate(config.physics_hz)
@@ -233,7 +239,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             raise StateError("There is nothing to render yet: call reset first.")
         self._pose_looks()
         base = self.robot.state().links["base"].world_T_link
-        return render_following(self.stage.scene, base, FollowCamera(), threads=self.config.threads)
+        return render_following(self.stage.scene, base, FollowCamera(), threads=self.threads)
 
     def snapshot(self) -> EnvSnapshot:
         """Keeps everything, to come back to within this episode."""
@@ -265,19 +271,24 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.last_samples, self.last_step = (), None
         return self._observation()
 
-    def episode_meta(self, policy: str, episode_id: str | None = None) -> EpisodeMeta:
-        """What is needed to make this episode again."""
+    def episode_meta(self, policy: str, seed: int | None = None) -> EpisodeMeta:
+        """What is needed to make this episode again.
+
+        Args:
+            policy: Name of what acts.
+            seed: Of an episode to come, whose draws are not known yet; None for the present one.
+        """
         name = self.config.task.split("/")[-1]
         return EpisodeMeta(
-            episode_id=episode_id or f"{name}-{self.episode_seed}",
-            seed=self.episode_seed,
+            episode_id=f"{name}-{self.episode_seed if seed is None else seed}",
+            seed=self.episode_seed if seed is None else seed,
             task=self.config.task,
             robot=self.config.robot,
             config=to_json(self.config),
             config_hash=config_hash(self.config),
             policy=policy,
             versions=installed_versions(),
-            draws=dict(self.draws),
+            draws=dict(self.draws) if seed is None else {},
         )
 
     def close(self) -> None:
@@ -307,7 +318,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             self.stage.surroundings,
             self.stage.scene,
             first=first,
-            threads=self.config.threads,
+            threads=self.threads,
         )
 
     def _observation(self) -> Observation:

@@ -109,13 +109,14 @@ def make_env(
         obs_mode=obs_mode,  # type: ignore[arg-type]
         control_hz=control_hz,
         physics_hz=physics_hz,
-        threads=threads,
     )
     task_object = task_class(task_config)  # type: ignore[call-arg]
-    return RobotEnv(config, task_object, robot_object, render_mode)
+    return RobotEnv(config, task_object, robot_object, render_mode, threads=threads)
 
 
-def remake_env(config: Mapping[str, Any], *, render_mode: str | None = None) -> RobotEnv:
+def remake_env(
+    config: Mapping[str, Any], *, render_mode: str | None = None, threads: int = 1
+) -> RobotEnv:
     """Builds the environment that a record's `EpisodeMeta.config` tells of.
 
     Raises:
@@ -123,7 +124,7 @@ def remake_env(config: Mapping[str, Any], *, render_mode: str | None = None) -> 
         ConfigError: The record's options do not fit this version.
     """
     options = {name: value for name, value in config.items() if name != "sensors"}
-    return make_env(**options, rig=config["sensors"], render_mode=render_mode)
+    return make_env(**options, rig=config["sensors"], render_mode=render_mode, threads=threads)
 
 
 def _config(owner: Any, options: Mapping[str, Any] | None) -> Any:  # noqa: ANN401

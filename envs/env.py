@@ -302,9 +302,11 @@ class RobotEnv(gym.Env[Observation, Action]):
         tick = self.stage.world.tick
         if self.rig.tracked_links:
             self.rig.track(tick, self.robot.link_poses(self.rig.tracked_links))
-        if not self.rig.due(tick):
+        due = self.rig.due(tick)
+        if not due:
             return ()
-        self._pose_looks()
+        if self.rig.looks(due):
+            self._pose_looks()
         return self._capture(first=False)
 
     def _pose_looks(self) -> None:

@@ -147,6 +147,10 @@ class SensorRig:
         """Sensors that capture at this tick."""
         return tuple(name for name, plan in self.schedules.items() if plan.is_due(tick))
 
+    def looks(self, names: Sequence[str]) -> bool:
+        """Whether one of these sensors may ask for rays."""
+        return any(self.sensors[name].config.LOOKS for name in names)
+
     def request(
         self,
         tick: int,

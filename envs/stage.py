@@ -14,7 +14,7 @@ import numpy as np
 
 from fleetloop.core.clock import TickRate
 from fleetloop.core.errors import ConfigError
-from fleetloop.core.frames import FloatArray, Pose, Twist, quaternion_multiply, rotate
+from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_multiply, rotate
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.sensors.base import Surroundings
 from fleetloop.envs.trace.material import Material
@@ -178,7 +178,7 @@ class Stage:
         offsets = rotate(quaternion, thing.look_positions_m)
         turned = quaternion_multiply(quaternion, thing.look_quaternions_xyzw)
         self.scene.set_poses(thing.handles, world_T_body.position_m + offsets, turned)
-        linear = twist.linear_m_s + np.cross(twist.angular_rad_s, offsets)
+        linear = twist.linear_m_s + cross(twist.angular_rad_s, offsets)
         angular = np.broadcast_to(twist.angular_rad_s, linear.shape)
         self.scene.set_velocities(thing.handles, linear, angular)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import StateError
-from fleetloop.core.frames import FloatArray, Pose, Twist, rotation_from_quaternion
+from fleetloop.core.frames import FloatArray, Pose, Twist, cross, rotation_from_quaternion
 from fleetloop.envs.props.vehicle import CarShape, Color, car_body_looks, wheel_looks, wheel_places
 from fleetloop.envs.robots.base import ActionSpec, Rig
 from fleetloop.envs.robots.car_params import CarParams
@@ -193,14 +193,14 @@ class Car:
         dt = stage.world.rate.dt_s
         spin_up = (angular - angular_0) / dt
         offset = position - com
-        lever = np.cross(spin_up, offset) + np.cross(angular, np.cross(angular, offset))
+        lever = cross(spin_up, offset) + cross(angular, cross(angular, offset))
         base = LinkState(
             world_T_link=Pose(position, quaternion),
             twist=Twist(linear, angular).at_offset(offset),
             acceleration_m_s2=(linear - linear_0) / dt + lever,
             angular_acceleration_rad_s2=spin_up,
             force_n=self._wrench[:3].copy(),
-            torque_nm=self._wrench[3:] + np.cross(com - position, self._wrench[:3]),
+            torque_nm=self._wrench[3:] + cross(com - position, self._wrench[:3]),
         )
         s = self._state
         steer = self._steer_angles()[:2]

@@ -101,6 +101,7 @@ class BarometerConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "barometer"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     errors: ChannelErrors = BMP388

@@ -86,6 +86,8 @@ class SensorConfig:
     """
 
     KIND: ClassVar[str] = ""
+    # Whether it may ask for rays. If no sensor that is due does, the world's looks are left alone.
+    LOOKS: ClassVar[bool] = True
     FAULTS: ClassVar[tuple[str, ...]] = ()
 
     name: str

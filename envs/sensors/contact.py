@@ -63,6 +63,7 @@ class ContactConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "contact"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 120.0

@@ -41,6 +41,7 @@ class JointEncoderConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "joint_encoder"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 120.0
@@ -144,6 +145,7 @@ class SteeringAngleConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "steering_angle"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 60.0

@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
-from fleetloop.core.frames import FloatArray
+from fleetloop.core.frames import FloatArray, cross
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
-from fleetloop.envs.sensors.kinematics import acceleration_at, cross, lever_arm
+from fleetloop.envs.sensors.kinematics import acceleration_at, lever_arm
 from fleetloop.envs.sensors.noise import (
     ChannelErrors,
     Channels,
@@ -126,6 +126,7 @@ class ForceTorqueConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "force_torque"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 120.0

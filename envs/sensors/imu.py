@@ -53,6 +53,7 @@ class ImuConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "imu"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 120.0

@@ -57,6 +57,7 @@ class MagnetometerConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "magnetometer"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     errors: ChannelErrors = BMM150

@@ -66,6 +66,7 @@ class MotorConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "motor"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("bias_jump",)
 
     rate_hz: float = 120.0

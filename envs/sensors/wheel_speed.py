@@ -54,6 +54,7 @@ class WheelSpeedConfig(SensorConfig):
     """
 
     KIND: ClassVar[str] = "wheel_speed"
+    LOOKS: ClassVar[bool] = False
     FAULTS: ClassVar[tuple[str, ...]] = ("dead_wheel",)
 
     rate_hz: float = 80.0

@@ -64,6 +64,7 @@ def rollout(
         sink.begin(meta, env.schemas)
     _offer_samples(env, digest, sinks)
     total_reward = 0.0
+    step: Step | None = None
     over = False
     while not over:
         seen = info["truth"] if policy.privileged else observation
@@ -79,6 +80,7 @@ def rollout(
         if on_step is not None:
             on_step(step)
         over = terminated or truncated or step.index + 1 == max_steps
+    assert step is not None
     cut = "time" if truncated else "max_steps"
     outcome = Outcome(
         steps=step.index + 1,

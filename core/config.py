@@ -38,7 +38,8 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 - any config value
             "quaternion_xyzw": value.quaternion_xyzw.tolist(),
         }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = {"kind": value.KIND} if getattr(value, "KIND", "") else {}
+        name = getattr(value, "KIND", "")
+        kind = {"kind": name} if name else {}
         return kind | {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return to_json(value.value)

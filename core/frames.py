@@ -82,7 +82,7 @@ class Pose:
         pitch_rad: float = 0.0,
         yaw_rad: float = 0.0,
     ) -> Pose:
-        """A pose from a position and angles, turned about z (yaw), then y (pitch), then x (roll)."""
+        """A pose from a position and angles: about z (yaw), then y (pitch), then x (roll)."""
         return cls(np.array([x_m, y_m, z_m]), quaternion_from_rpy(roll_rad, pitch_rad, yaw_rad))
 
     @classmethod
@@ -130,7 +130,7 @@ class Pose:
         return rotate(self.quaternion_xyzw, points_child_m) + self.position_m
 
     def transform_vectors(self, vectors_child: npt.ArrayLike) -> FloatArray:
-        """Takes free vectors, (..., 3), from the child frame to the parent frame (rotation only)."""
+        """Takes free vectors (..., 3) from the child frame to the parent frame: rotation only."""
         return rotate(self.quaternion_xyzw, vectors_child)
 
 
@@ -159,7 +159,7 @@ class Twist:
         return cls(np.zeros(3), np.zeros(3))
 
     def at_offset(self, offset_m: npt.ArrayLike) -> Twist:
-        """Velocity of a point fixed to the body at `offset_m` from the origin, same axes, (..., 3)."""
+        """Velocity of a point fixed to the body at `offset_m` (..., 3) from the origin."""
         moved = self.linear_m_s + cross(self.angular_rad_s, offset_m)
         return Twist(moved, self.angular_rad_s)
 
@@ -193,7 +193,7 @@ def quaternion_multiply(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
 
 def quaternion_conjugate(quaternion_xyzw: npt.ArrayLike) -> FloatArray:
     """The inverse rotation of unit quaternions, (..., 4)."""
-    return np.asarray(quaternion_xyzw, np.float64) * np.array([-1.0, -1.0, -1.0, 1.0])
+    return np.asarray(np.asarray(quaternion_xyzw, np.float64) * [-1.0, -1.0, -1.0, 1.0])
 
 
 def cross(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
@@ -302,4 +302,5 @@ def slerp(a: npt.ArrayLike, b: npt.ArrayLike, fraction: npt.ArrayLike) -> FloatA
 
 
 BASE_T_OPTICAL = Pose(np.zeros(3), np.array([-0.5, 0.5, -0.5, 0.5]))
-"""Turns the optical frame (z forward, x right, y down) into a body frame (x forward, y left, z up)."""
+"""Turns the optical frame (z forward, x right, y down) into a body frame (x forward, y left,
+z up)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -112,7 +112,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         draws: Every random draw that shaped this episode's world.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,
@@ -141,9 +141,10 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.stage = Stage(self.rate)
         spec = robot.action_spec
         self.action_space = gym.spaces.Box(spec.low, spec.high, dtype=np.float32)
-        self.observation_space = observation_space(
-            {name: (s.schema, s.config.history) for name, s in self.rig.sensors.items()},
-            task.goal_schema,
+        spaces = {name: (s.schema, s.config.history) for name, s in self.rig.sensors.items()}
+        # Gymnasium types a Dict space by any values, not by the arrays that it holds.
+        self.observation_space = cast(
+            "gym.spaces.Space[Observation]", observation_space(spaces, task.goal_schema)
         )
         self.last_samples: tuple[Sample, ...] = ()
         self.last_step: Step | None = None
@@ -227,7 +228,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         info = self._info(verdict)
         return self._observation(), self.last_step.reward, verdict.terminated, truncated, info
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """A picture from behind and above the robot, (480, 640, 3) uint8 sRGB.
 
         Raises:

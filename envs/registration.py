@@ -99,7 +99,7 @@ def make_env(
     robot_class = ROBOTS.get(robot_name)
     task_config = _config(task_class, task_options)
     robot_config = _config(robot_class, robot_options)
-    robot_object = robot_class(robot_config)  # type: ignore[call-arg]
+    robot_object = robot_class(robot_config)
     config = EnvConfig(
         task=task,
         robot=robot_name,
@@ -110,7 +110,7 @@ def make_env(
         control_hz=control_hz,
         physics_hz=physics_hz,
     )
-    task_object = task_class(task_config)  # type: ignore[call-arg]
+    task_object = task_class(task_config)
     return RobotEnv(config, task_object, robot_object, render_mode, threads=threads)
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from fleetloop.core.frames import BASE_T_OPTICAL, Pose
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.tracer import View, trace
+from fleetloop.envs.trace.tracer import trace
+from fleetloop.envs.trace.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ from fleetloop.envs.sensors.base import (
     Surroundings,
 )
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.tracer import View, trace
+from fleetloop.envs.trace.tracer import trace
+from fleetloop.envs.trace.view import View
 
 MISALIGNMENT_RAD = 0.087
 """Turn of a `misaligned` mount at severity 1: five degrees."""
@@ -116,7 +117,7 @@ class SensorRig:
 
     @property
     def tracked_links(self) -> tuple[str, ...]:
-        """Links whose pose `track` needs at every physics tick, since a sensor's scan takes time."""
+        """Links whose pose `track` needs at every physics tick, since scans take time."""
         return tuple(link for link, window in self._windows.items() if window > 0.0)
 
     def reset(self, seed: int, robot: RobotState) -> None:
@@ -220,7 +221,7 @@ class SensorRig:
         return self.finish(pending, trace(pending.jobs, threads=threads))
 
     def newest(self, t_ns: int) -> dict[str, tuple[Sample, ...]]:
-        """The newest samples that have arrived by `t_ns`, `history` of each sensor, oldest first."""
+        """The newest samples that arrived by `t_ns`, `history` of each sensor, oldest first."""
         result = {}
         for name, channel in self._channels.items():
             while channel.in_flight and channel.in_flight[0].t_arrival_ns <= t_ns:

@@ -146,7 +146,7 @@ class World:
     @property
     def client(self) -> int:
         """PyBullet's number of this world's client."""
-        return self._client
+        return int(self._client)
 
     def clear(self) -> None:
         """Takes everything out of the world and sets time to zero."""

@@ -153,8 +153,9 @@ def doctor(
 
 @app.command("list")
 def list_names(
-    what: Annotated[str, typer.Argument(help="tasks, robots, rigs or sensors; all if left out.")]
-    = "",
+    what: Annotated[
+        str, typer.Argument(help="tasks, robots, rigs or sensors; all if left out.")
+    ] = "",
 ) -> None:
     """Tell what can be chosen by name."""
     from fleetloop.loop.listing import LISTS

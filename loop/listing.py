@@ -30,7 +30,7 @@ def rigs() -> Iterator[Row]:
     """Each rig of each robot with its sensors."""
     for name in ROBOTS:
         robot_class = ROBOTS.get(name)
-        robot = robot_class(from_json(robot_class.CONFIG, {}))  # type: ignore[call-arg]
+        robot = robot_class(from_json(robot_class.CONFIG, {}))
         for rig, sensors in robot.rigs.items():
             yield f"{name}: {rig}", ", ".join(sensor.name for sensor in sensors)
 

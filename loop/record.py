@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from fleetloop.agents.experts import EXPERTS
 from fleetloop.agents.policy import Policy, RandomPolicy
@@ -112,7 +111,7 @@ def record(
                         seed,
                         [writer],
                         max_steps=plan.max_steps,
-                        on_step=lambda step, number=number: on_step(number, step),
+                        on_step=partial(on_step, number),
                     )
                 done.append(Recorded(path=path, outcome=outcome, was_there=was_there))
                 on_episode(number, done[-1])
@@ -128,8 +127,8 @@ def make_policy(name: str, task: str, env: RobotEnv) -> Policy[Any]:
         UnknownNameError: The task has no expert.
     """
     if name == "random":
-        low, high = (np.asarray(bound) for bound in (env.action_space.low, env.action_space.high))
-        return RandomPolicy(low, high)
+        spec = env.robot.action_spec
+        return RandomPolicy(spec.low, spec.high)
     return EXPERTS.get(task)()
 
 

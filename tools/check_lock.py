@@ -1,4 +1,4 @@
-"""Checks, without a network, that requirements.lock satisfies every requirement of pyproject.toml."""
+"""Checks, without a network, that requirements.lock meets all that pyproject.toml requires."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def sources_digest() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`run COMMAND...` runs the tests and remembers a success; `show` succeeds if it still holds."""
+    """`run COMMAND...` runs tests and remembers a success; `show` succeeds if it still holds."""
     before = sources_digest()
     if arguments[:1] == ["show"]:
         if STAMP.is_file() and STAMP.read_text() == before:

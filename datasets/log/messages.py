@@ -108,7 +108,7 @@ def descriptor_set(descriptor: Descriptor) -> bytes:
     result = descriptor_pb2.FileDescriptorSet()
     for name in sorted(files):
         files[name].CopyToProto(result.file.add())
-    return result.SerializeToString(deterministic=True)
+    return bytes(result.SerializeToString(deterministic=True))
 
 
 def put_array(message: Any, name: str, array: npt.NDArray[Any]) -> None:  # noqa: ANN401

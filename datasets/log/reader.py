@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zstandard
 from google.protobuf.message import DecodeError
 from mcap.exceptions import McapError
@@ -204,7 +205,7 @@ class _Assembler:
             t_capture_start_ns=capture.t_capture_start_ns,
             t_capture_ns=capture.t_capture_ns,
             t_arrival_ns=capture.t_arrival_ns,
-            world_T_sensor=Pose(list(capture.position_m), list(capture.quaternion_xyzw)),
+            world_T_sensor=Pose(np.array(capture.position_m), np.array(capture.quaternion_xyzw)),
             data=data,
             faults=tuple(capture.faults),
         )
@@ -254,4 +255,3 @@ def _outcome(found: Mapping[str, Mapping[str, str]]) -> Outcome | None:
     if "fleetloop.outcome" not in found:
         return None
     return from_json(Outcome, json.loads(found["fleetloop.outcome"]["outcome"]))
-

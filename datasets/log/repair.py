@@ -60,7 +60,7 @@ def repair(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Re
                     copy.add(record)
             except DAMAGE as error:
                 damage = f"{type(error).__name__}: {error}".rstrip(": ")
-            writer.finish()
+            writer.finish()  # type: ignore[no-untyped-call]
             file.flush()
             os.fsync(file.fileno())
         if not copy.described:

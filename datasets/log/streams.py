@@ -37,6 +37,7 @@ JPEG_QUALITY = 92
 """As the project's format study chose: 66 KiB for 640x480, visually without loss."""
 
 _SMALLEST_PICTURE = 16
+_NO_FIELDS: Mapping[str, Any] = {}
 
 _RAW_ENCODINGS: Mapping[tuple[str, int], str] = {
     ("uint8", 3): "rgb8",
@@ -194,9 +195,9 @@ def _encode_points(stream: Stream, schema: Schema, sample: Sample) -> PointCloud
     # Rerun refuses a cloud whose pose is left out.
     message.pose.position.x = message.pose.position.y = message.pose.position.z = 0.0
     message.pose.orientation.w = 1.0
-    kinds = {code: kind for code, kind in _PACKED.values()}
+    kinds = dict(_PACKED.values())
     for column in dtype.names or ():
-        kind, offset = (dtype.fields or {})[column][:2]
+        kind, offset = (dtype.fields or _NO_FIELDS)[column][:2]
         code = kind.str if kind.itemsize > 1 else "u1"
         message.fields.add(name=column, offset=offset, type=kinds[code])
     message.data = packed.tobytes()

@@ -29,7 +29,7 @@ from fleetloop.core.errors import ConfigError, StateError, StorageError
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Outcome, Sample, Step
 from fleetloop.datasets.log.messages import CaptureMessage, StepMessage, descriptor_set, put_array
-from fleetloop.datasets.log.streams import CODECS, Stream, plan_streams, stamp
+from fleetloop.datasets.log.streams import CODECS, plan_streams, stamp
 
 LIBRARY = "fleetloop"
 FORMAT_VERSION = 1
@@ -87,9 +87,7 @@ class EpisodeWriter:
         self.close()
         path = self.path(meta.episode_id)
         if path.exists():
-            raise StorageError(
-                f"{path} exists already: delete it, or record into another folder."
-            )
+            raise StorageError(f"{path} exists already: delete it, or record into another folder.")
         self._open = _OpenEpisode(path, meta, schemas, lossless=self.lossless)
 
     def add_sample(self, sample: Sample) -> None:
@@ -268,7 +266,12 @@ class _OpenEpisode:
         self._add_at(topic, message, sample.t_capture_ns, sample.t_arrival_ns, sample.seq)
 
     def _add_at(
-        self, topic: str, message: Any, captured_ns: int, arrived_ns: int, number: int  # noqa: ANN401
+        self,
+        topic: str,
+        message: Any,  # noqa: ANN401
+        captured_ns: int,
+        arrived_ns: int,
+        number: int,
     ) -> None:
         self._mcap.add_message(
             self._channels[topic],
@@ -290,10 +293,8 @@ class _OpenEpisode:
         )
 
     def _finish(self, outcome: Outcome) -> None:
-        self._mcap.add_metadata(
-            "fleetloop.outcome", {"outcome": canonical_json(to_json(outcome))}
-        )
-        self._mcap.finish()
+        self._mcap.add_metadata("fleetloop.outcome", {"outcome": canonical_json(to_json(outcome))})
+        self._mcap.finish()  # type: ignore[no-untyped-call]
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

@@ -6,6 +6,7 @@ that shapes what sensors see is written down.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from fleetloop.envs.maps.track import Track, ribbon
 from fleetloop.envs.props import street
 from fleetloop.envs.props.vehicle import CarShape, standing_car_looks
 from fleetloop.envs.stage import FlatGround, Look, Stage
+from fleetloop.envs.trace.material import Color
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Mesh, Plane
 from fleetloop.envs.world import Part, Substance
@@ -179,9 +181,15 @@ def _add_houses(
     return count
 
 
-def _add_row(  # type: ignore[no-untyped-def]
-    stage: Stage, track: Track, spacing_m: float, setback_m: float, rng, kind: str, make
-) -> int:  # fmt: skip
+def _add_row(
+    stage: Stage,
+    track: Track,
+    spacing_m: float,
+    setback_m: float,
+    rng: np.random.Generator,
+    kind: str,
+    make: Callable[[], street.Prop],
+) -> int:
     """A row of props along both kerbs."""
     if spacing_m <= 0.0:
         return 0
@@ -248,5 +256,5 @@ def _is_free(track: Track, s_m: float, t_m: float, reach_m: float, front_m: floa
     return nearest > front_m + reach_m
 
 
-def _pick(colors, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+def _pick(colors: Sequence[Color], rng: np.random.Generator) -> Color:
     return colors[int(rng.integers(len(colors)))]

@@ -147,12 +147,12 @@ def ribbon(
         z_m: Height.
 
     Returns:
-        Vertices (2n + 2, 3), triangles (2n, 3) that face up, and (s, t) of the vertices (2n + 2, 2).
+        Vertices (2n + 2, 3), triangles (2n, 3) that face up, (s, t) of the vertices (2n + 2, 2).
     """
     count = len(track.center_m)
-    s = np.arange(count + 1) * track.step_m
-    left = track.place(s, np.full(count + 1, t_left_m))
-    right = track.place(s, np.full(count + 1, t_right_m))
+    s = np.arange(count + 1, dtype=np.float64) * track.step_m
+    left = track.place(s, np.full(count + 1, t_left_m, dtype=np.float64))
+    right = track.place(s, np.full(count + 1, t_right_m, dtype=np.float64))
     vertices = np.empty((2 * (count + 1), 3))
     vertices[0::2, 0], vertices[0::2, 1] = left[0], left[1]
     vertices[1::2, 0], vertices[1::2, 1] = right[0], right[1]

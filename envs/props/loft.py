@@ -76,7 +76,7 @@ def loft(sections_m: FloatArray) -> Mesh:
         triangles.append(fan[:, ::-1] if flip else fan)
     points = np.concatenate(vertices)
     faces = np.concatenate(triangles).astype(np.int32)
-    return Mesh(points, faces, normals=_vertex_normals(points, faces))
+    return Mesh(points.astype(np.float32), faces, normals=_vertex_normals(points, faces))
 
 
 def _vertex_normals(points: FloatArray, faces: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:

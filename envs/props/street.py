@@ -12,6 +12,7 @@ import numpy as np
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.stage import Look
+from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Mesh, Shape, Sphere
 from fleetloop.envs.world import Part
@@ -68,11 +69,11 @@ def tree(height_m: float, rng: np.random.Generator) -> Prop:
         around, out = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.0, 0.55) * crown
         up = 0.66 * height_m + rng.uniform(-0.5, 0.7) * crown
         size = crown * rng.uniform(0.55, 0.85)
-        tint = leaf.color * np.array([1.0, rng.uniform(0.85, 1.2), 1.0])
+        tint = np.clip(leaf.color * np.array([1.0, rng.uniform(0.85, 1.2), 1.0]), 0.0, 1.0)
         looks.append(
             _look(
                 Sphere(size),
-                replace(leaf, color=tuple(float(c) for c in np.clip(tint, 0, 1))),
+                replace(leaf, color=(float(tint[0]), float(tint[1]), float(tint[2]))),
                 SemanticClass.VEGETATION,
                 Pose.of(out * np.cos(around), out * np.sin(around), up),
             )
@@ -154,7 +155,9 @@ def person(height_m: float, shirt: Color, trousers: Color, stride_rad: float) ->
     return Prop(looks=tuple(looks), parts=(Part(shape=body, body_T_part=stand),))
 
 
-def _limb(radius, half, y, top, swing, material, unit):  # type: ignore[no-untyped-def]
+def _limb(
+    radius: float, half: float, y: float, top: float, swing: float, material: Material, unit: float
+) -> Look:
     """A leg or an arm that hangs from (0, y, top) and swings about y."""
     center = Pose.of(0.0, y * unit, top * unit, pitch_rad=swing) @ Pose.of(0, 0, -half * unit)
     shape = Capsule(radius * unit, (half - radius) * unit)
@@ -171,5 +174,5 @@ def _gable(depth_m: float, width_m: float, rise_m: float) -> Mesh:
     return Mesh(np.array(corners, dtype=np.float32), np.array(faces, dtype=np.int32))
 
 
-def _look(shape: Shape, material, semantic: SemanticClass, place: Pose) -> Look:  # type: ignore[no-untyped-def]
+def _look(shape: Shape, material: Material, semantic: SemanticClass, place: Pose) -> Look:
     return Look(shape=shape, material=material, semantic=semantic, body_T_look=place)

@@ -14,8 +14,9 @@ from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.props.loft import loft, superellipse_sections
 from fleetloop.envs.stage import Look
+from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
-from fleetloop.envs.trace.shapes import Box, Cylinder
+from fleetloop.envs.trace.shapes import Box, Cylinder, Mesh, Shape
 
 Color = tuple[float, float, float]
 """Linear red, green, blue, 0 to 1."""
@@ -89,7 +90,7 @@ def standing_car_looks(shape: CarShape, color: Color) -> list[Look]:
     return looks
 
 
-def _lower_body(shape: CarShape):  # type: ignore[no-untyped-def]
+def _lower_body(shape: CarShape) -> Mesh:
     nose, tail, half = shape.nose_x_m, shape.tail_x_m, 0.5 * shape.width_m
     low = shape.clearance_m
     belt = 0.62 * shape.height_m
@@ -118,7 +119,7 @@ def _lower_body(shape: CarShape):  # type: ignore[no-untyped-def]
     return loft(sections)
 
 
-def _greenhouse(shape: CarShape, paint) -> list[Look]:  # type: ignore[no-untyped-def]
+def _greenhouse(shape: CarShape, paint: Material) -> list[Look]:
     nose, tail = shape.nose_x_m, shape.tail_x_m
     belt, top = 0.58 * shape.height_m, shape.height_m
     half = 0.5 * shape.width_m
@@ -185,7 +186,7 @@ def _plate(place: Pose) -> Look:
     return _look(Box((0.008, 0.26, 0.055)), MATERIALS.get("licence_plate"), place)
 
 
-def _look(shape, material, place: Pose | None = None) -> Look:  # type: ignore[no-untyped-def]
+def _look(shape: Shape, material: Material, place: Pose | None = None) -> Look:
     return Look(
         shape=shape,
         material=material,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,13 @@ class Robot(Protocol):
     Attributes:
         action_spec: What `command` takes.
         rigs: Sensor presets by name.
+        CONFIG: The config class; `CONFIG()` must be a sensible robot.
     """
+
+    CONFIG: ClassVar[type[Any]]
+
+    def __init__(self, config: Any) -> None:  # noqa: ANN401 - each robot takes its own config
+        ...
 
     @property
     def action_spec(self) -> ActionSpec:

@@ -7,9 +7,9 @@ depend on the physics rate. The force on the body is the mean over the substeps.
 
 Tyres follow Pacejka's Magic Formula with the similarity method for combined slip [Pacejka 2012,
 "Tire and vehicle dynamics", 3rd ed., sections 4.2 and 4.3]: the magnitude of force follows from the
-length of the slip vector, its direction from the slip vector's direction. Below walking pace slip is
-regularised, and a standing, braked wheel holds like a spring with friction, so that a parked car
-stays where it is.
+length of the slip vector, its direction from the slip vector's direction. Below walking pace slip
+is regularised, and a standing, braked wheel holds like a spring with friction, so that a parked
+car stays where it is.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def wheels_tick(
     for w in range(4):
         _wheel_axes(p, rotation, velocity_m_s, angular_rad_s, arm, w, state, axes, slide)
     _torques(p, command[1], dt_s, slide, rotation, angular_rad_s, friction, state, drive, brake)
-    steps = max(1, int(round(dt_s / SUBSTEP_S)))
+    steps = max(1, round(dt_s / SUBSTEP_S))
     for w in range(4):
         fx, fy = _spin(p, w, load[w], friction[w], drive[w], brake[w], slide, dt_s, steps, state)
         for i in range(3):

@@ -43,8 +43,8 @@ class BeamTable:
             raise ConfigError("Elevations of beams must lie between -90 and 90 degrees.")
         if not self.azimuth_from_rad < self.azimuth_to_rad <= self.azimuth_from_rad + 2 * math.pi:
             raise ConfigError(
-                f"The azimuths {self.azimuth_from_rad} to {self.azimuth_to_rad} rad must grow, by a "
-                "full turn at most."
+                f"The azimuths {self.azimuth_from_rad} to {self.azimuth_to_rad} rad must grow, "
+                "by a full turn at most."
             )
         for name in ("range_max_m", "range_10_m"):
             if not getattr(self, name) > 0.0:

@@ -82,7 +82,7 @@ def expose(
     if not config.gamma:
         return np.asarray(np.rint(part * np.float32(255.0))).astype(np.uint8)
     index = (np.sqrt(part) * np.float32(_CURVE_SIZE - 1) + np.float32(0.5)).astype(np.int32)
-    return np.take(_SRGB, index)
+    return np.asarray(np.take(_SRGB, index))
 
 
 _CURVE_SIZE = 4096

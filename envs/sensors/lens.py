@@ -95,7 +95,7 @@ class Lens:
         limit = math.pi if model == "pinhole" else 2.0 * math.pi + 1e-9
         if not 0.0 < fov_x_rad < limit:
             raise ConfigError(
-                f"A {model} lens cannot have a field of view of {fov_x_rad} rad: use 0 to {limit:.4g}."
+                f"A {model} lens has no field of view of {fov_x_rad} rad: use 0 to {limit:.4g}."
             )
         half = 0.5 * fov_x_rad
         focal = 0.5 * width_px / (math.tan(half) if model == "pinhole" else half)
@@ -151,8 +151,8 @@ class Lens:
         elif self.model == "fisheye":
             across = np.hypot(x, y)
             theta = np.arctan2(across, z)
-            scale = np.where(across > 1e-12, self._fisheye_radius(theta) / np.maximum(across, 1e-12),
-                             1.0 / np.maximum(np.abs(z), 1e-12))  # fmt: skip
+            bent = self._fisheye_radius(theta) / np.maximum(across, 1e-12)
+            scale = np.where(across > 1e-12, bent, 1.0 / np.maximum(np.abs(z), 1e-12))
             u, v = x * scale, y * scale
             seen = np.linalg.norm(points, axis=-1) > 0.0
         else:

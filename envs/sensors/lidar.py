@@ -160,7 +160,7 @@ class Lidar:
         returned = (diffuse * (1.0 + retro)) * through
         reach = np.float32(self.config.beams.range_10_m)
         power = returned / np.float32(0.10) * (reach / np.maximum(images["range"], 0.1)) ** 2
-        return power, np.clip(returned, 0.0, 1.0).astype(np.float32)
+        return power.astype(np.float32), np.clip(returned, 0.0, 1.0).astype(np.float32)
 
     def _noisy(
         self,
@@ -258,11 +258,11 @@ def _schema(config: LidarConfig, shape: tuple[int, int]) -> Schema:
         ),
     }  # fmt: skip
     if config.labels:
-        label = {"privileged": True}
-        fields["semantic"] = Field(shape=shape, dtype="uint8", unit="id", **label)
-        fields["instance"] = Field(shape=shape, dtype="int32", unit="id", low=0, **label)
+        fields["semantic"] = Field(shape=shape, dtype="uint8", unit="id", privileged=True)
+        fields["instance"] = Field(shape=shape, dtype="int32", unit="id", low=0, privileged=True)
         fields["point_true_m"] = Field(
             shape=(*shape, 3), dtype="float32", unit="m", frame="sensor", low=-far, high=far,
-            doc="The same points in the frame of the reference instant, without noise.", **label,
+            doc="The same points in the frame of the reference instant, without noise.",
+            privileged=True,
         )  # fmt: skip
     return Schema(fields)

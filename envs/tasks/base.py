@@ -44,14 +44,19 @@ class Task(Protocol):
     """One task with one config; serves any number of episodes, one at a time.
 
     Attributes:
+        CONFIG: The config class; `CONFIG()` must be a sensible task.
         ROBOT: The robot that it is made for.
         RIG: The rig preset that it takes if the user names none.
         goal_schema: Fields of `goal`.
         max_duration_s: When the episode is truncated.
     """
 
+    CONFIG: ClassVar[type[Any]]
     ROBOT: ClassVar[str]
     RIG: ClassVar[str]
+
+    def __init__(self, config: Any) -> None:  # noqa: ANN401 - each task takes its own config
+        ...
 
     @property
     def goal_schema(self) -> Schema:

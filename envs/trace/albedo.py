@@ -1,4 +1,4 @@
-"""What colour each surface point has of itself: material, texture, pattern; and where the sun can be.
+"""What colour each surface point has of itself: material, texture, pattern; where the sun can be.
 
 The first half of shading, per tile and visible instance. It leaves, for every lane, the surface
 normal, the diffuse colour, gloss and emission in the tile's record, and marks the lanes that face

@@ -22,7 +22,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import numba
 from numba.core import caching
@@ -30,28 +30,29 @@ from numba.core import caching
 _LOG = logging.getLogger(__name__)
 _CACHE_ENV = "FLEETLOOP_CACHE_DIR"
 
-F = TypeVar("F", bound=Callable[..., Any])
+Kernel = Callable[..., Any]
+"""What a decorator leaves: Numba finds the types at the first call, so Python knows none."""
 
 
-def kernel(function: F) -> F:
+def kernel(function: Kernel) -> Kernel:
     """Compiles a function that Python calls: nopython, without the GIL, cached on disk."""
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
     try:
-        dispatcher._cache = _ContentCache(function)
+        dispatcher._cache = _ContentCache(function)  # type: ignore[no-untyped-call]
     except (AttributeError, RuntimeError) as error:
         # Private classes of another Numba: compiling anew at each start is slow, never wrong.
         _LOG.warning("Kernels are not cached with this Numba (%s).", error)
-    return dispatcher  # type: ignore[no-any-return]
+    return cast(Kernel, dispatcher)
 
 
-def inline(function: F) -> F:
+def inline(function: Kernel) -> Kernel:
     """Compiles a helper into each kernel that calls it; it is never called from Python."""
     # LLVM inlines; Numba's own `inline="always"` made compilation several times slower.
-    return numba.njit(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return cast(Kernel, numba.njit(nogil=True, error_model="numpy")(function))
 
 
 def cache_root() -> Path:
-    """Folder of compiled kernels: `$FLEETLOOP_CACHE_DIR`, else the user's cache, else a temp folder.
+    """Folder of compiled kernels: `$FLEETLOOP_CACHE_DIR`, else the user's cache, else temporary.
 
     The temp folder is the answer to read-only homes; its name holds the user's number.
     """
@@ -102,7 +103,7 @@ def _content_stamp(path: str) -> str:
     return hashlib.sha256("".join(contents).encode()).hexdigest()
 
 
-class _ContentLocator(caching._CacheLocator):  # type: ignore[misc]
+class _ContentLocator(caching._CacheLocator):
     """Where the machine code of one function is kept."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
@@ -126,15 +127,15 @@ class _ContentLocator(caching._CacheLocator):  # type: ignore[misc]
             return None
         locator = cls(py_func, py_file)
         try:
-            locator.ensure_cache_path()
+            locator.ensure_cache_path()  # type: ignore[no-untyped-call]
         except OSError:
             return None
         return locator
 
 
-class _ContentCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _ContentCacheImpl(caching.CompileResultCacheImpl):
     _locator_classes = [_ContentLocator]  # noqa: RUF012 - Numba's own form
 
 
-class _ContentCache(caching.FunctionCache):  # type: ignore[misc]
+class _ContentCache(caching.FunctionCache):
     _impl_class = _ContentCacheImpl

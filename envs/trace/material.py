@@ -13,7 +13,9 @@ surfaces and large for cloth and leaves. Friction is that of a summer tyre on th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,7 +179,7 @@ class MaterialTable:
             name, lambda: np.array([getattr(m, name) for m in self._materials], np.float32)
         )
 
-    def _array(self, name: str, make) -> npt.NDArray[np.generic]:  # type: ignore[no-untyped-def, type-var]
+    def _array(self, name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         found = self._arrays.get(name)
         if found is None:
             found = make()

@@ -67,7 +67,7 @@ def pattern_color(pattern, u, v, footprint, inverse_scale, seed, out):
         _gray(out, _checker(u * inverse_scale, v * inverse_scale, footprint * inverse_scale))
     elif pattern == BRICK:
         _brick(u, v, footprint, seed, out)
-    elif pattern == PAVING or pattern == TILE or pattern == KERB:
+    elif pattern in (PAVING, TILE, KERB):
         _slabs(pattern, u, v, footprint, inverse_scale, seed, out)
     else:
         _gray(out, _soft(pattern, u, v, footprint, inverse_scale, seed))

@@ -228,7 +228,9 @@ def _block_order(
     tile_rows: int, tile_columns: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], list[tuple[int, int, int, int]]]:
     """Orders the tiles block by block: tile coordinates, block of each tile, boxes of blocks."""
-    order, block_of_tile, boxes = [], [], []
+    order: list[tuple[int, int]] = []
+    block_of_tile: list[int] = []
+    boxes: list[tuple[int, int, int, int]] = []
     for row in range(0, tile_rows, _BLOCK_SIDE):
         for column in range(0, tile_columns, _BLOCK_SIDE):
             row_end = min(row + _BLOCK_SIDE, tile_rows)

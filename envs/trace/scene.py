@@ -157,8 +157,8 @@ class Scene:
         self._shapes[handle] = shape
         self._row_of_handle[handle] = row
         self._handle_of_row.append(handle)
-        self.set_poses([handle], [position_m], [quaternion_xyzw])
-        self.set_velocities([handle], [velocity_m_s], [angular_velocity_rad_s])
+        self.set_poses([handle], np.asarray(position_m), np.asarray(quaternion_xyzw))
+        self.set_velocities([handle], np.asarray(velocity_m_s), np.asarray(angular_velocity_rad_s))
         self._rows.previous_position_m[row] = self._rows.position_m[row]
         self._rows.previous_quaternion[row] = self._rows.quaternion[row]
         return handle

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -223,7 +224,7 @@ def row_shape(shape: Shape) -> RowShape:
 
 def _frozen(
     values: npt.ArrayLike, dtype: npt.DTypeLike, name: str, columns: int
-) -> npt.NDArray[np.generic]:
+) -> npt.NDArray[Any]:
     array = np.array(values, dtype=dtype, order="C")
     if array.ndim != 2 or array.shape[1] != columns:
         raise ConfigError(f"{name} has shape {array.shape}; it must be (n, {columns}).")

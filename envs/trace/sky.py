@@ -65,7 +65,7 @@ def sky_radiance(dx, dy, dz, numbers, clouds, out):
 
 
 @inline
-def _add_clouds(dx, dy, dz, numbers, out):
+def _add_clouds(dx, dy, dz, numbers, out) -> None:
     cover = numbers[CLOUDINESS]
     scale = _CLOUD_SCALE / (dz + np.float32(0.08))
     seed = int(numbers[CLOUD_SEED])

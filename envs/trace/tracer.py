@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.view import OUTPUTS, View
 from fleetloop.envs.trace.visibility import visibility
 
-Image = npt.NDArray[np.generic]
+Image = npt.NDArray[Any]
 
 _BASIC = BasicImages._fields
 _SURFACE = SurfaceImages._fields

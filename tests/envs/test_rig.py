@@ -1,4 +1,4 @@
-"""The rig: rates, phases, latency, drops, history, faults, exact restore. With sensors of its own."""
+"""The rig: rates, phases, latency, drops, history, faults, exact restore; own sensors."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from mcap.records import Channel, McapRecord, Message
 from mcap.stream_reader import StreamReader
 
 from fleetloop.core.config import from_json
-from fleetloop.core.errors import ConfigError, DamagedFileError, FleetloopError, StorageError
+from fleetloop.core.errors import DamagedFileError, FleetloopError, StorageError
 from fleetloop.core.frames import Pose
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import Episode, EpisodeMeta, Event, Outcome, Sample, Step
@@ -130,16 +130,26 @@ def damage_told(path: Path) -> Iterator[None]:
     """Turns what readers raise over foreign bytes into one kind of error."""
     try:
         yield
-    except FleetloopError:
+    except StorageError:
         raise
-    except (*DAMAGE, KeyError, json.JSONDecodeError) as error:
+    except (*DAMAGE, FleetloopError, OSError) as error:
         raise DamagedFileError(
             f"{path} is cut or corrupt ({type(error).__name__}: {error}): `fleetloop repair` saves "
             "what can be read."
         ) from error
 
 
-DAMAGE = (McapError, DecodeError, zstandard.ZstdError, zlib.error, ValueError, EOFError)
+DAMAGE = (
+    McapError,
+    DecodeError,
+    zstandard.ZstdError,
+    struct.error,
+    ValueError,
+    LookupError,
+    OverflowError,
+    EOFError,
+    MemoryError,
+)
 """What the libraries raise over bytes that are not what they should be."""
 
 
@@ -239,13 +249,9 @@ def _episode_metadata(
             f"{path} is of format version {version}; this fleetloop reads up to {FORMAT_VERSION}: "
             "install a newer one."
         )
-    try:
-        meta = from_json(EpisodeMeta, json.loads(entry["meta"]))
-    except ConfigError as error:
-        raise DamagedFileError(f"The metadata of {path} cannot be read: {error}") from error
     schemas = json.loads(entry["schemas"])
     return (
-        meta,
+        from_json(EpisodeMeta, json.loads(entry["meta"])),
         {name: Schema.from_json(schema) for name, schema in schemas.items()},
         entry["lossless"] == "true",
     )

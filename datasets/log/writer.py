@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -36,7 +37,6 @@ FORMAT_VERSION = 1
 SUFFIX = ".mcap"
 PART_SUFFIX = ".mcap.part"
 
-_CHUNK_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DEGREES_PER_RADIAN = 57.29577951308232
 
@@ -47,14 +47,24 @@ class EpisodeWriter:
     Args:
         folder: Where the files go; made if it is not there.
         lossless: Whether camera pictures stay exact, at about eight times the space.
+        chunk_bytes: Size of a chunk before compression: what a killed process loses at most.
 
     Raises:
         StorageError: The folder cannot be made or written to.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, lossless: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        lossless: bool = False,
+        chunk_bytes: int = 1 << 20,
+    ) -> None:
+        if chunk_bytes < 1:
+            raise ConfigError(f"chunk_bytes is {chunk_bytes}: use 1 or more.")
         self.folder = Path(folder)
         self.lossless = lossless
+        self.chunk_bytes = chunk_bytes
         self._open: _OpenEpisode | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +98,7 @@ class EpisodeWriter:
         path = self.path(meta.episode_id)
         if path.exists():
             raise StorageError(f"{path} exists already: delete it, or record into another folder.")
-        self._open = _OpenEpisode(path, meta, schemas, lossless=self.lossless)
+        self._open = _OpenEpisode(path, meta, schemas, self.lossless, self.chunk_bytes)
 
     def add_sample(self, sample: Sample) -> None:
         """Writes a sample."""
@@ -130,7 +140,12 @@ class _OpenEpisode:
     """The file that grows."""
 
     def __init__(
-        self, path: Path, meta: EpisodeMeta, schemas: Mapping[str, Schema], *, lossless: bool
+        self,
+        path: Path,
+        meta: EpisodeMeta,
+        schemas: Mapping[str, Schema],
+        lossless: bool,
+        chunk_bytes: int,
     ) -> None:
         self._path = path
         self._part = path.with_name(path.name + ".part")
@@ -143,7 +158,7 @@ class _OpenEpisode:
         except OSError as error:
             raise _storage_error("open", self._part, error) from error
         self._mcap = Writer(
-            self._file, chunk_size=_CHUNK_BYTES, compression=CompressionType.ZSTD, enable_crcs=True
+            self._file, chunk_size=chunk_bytes, compression=CompressionType.ZSTD, enable_crcs=True
         )
         self._channels: dict[str, int] = {}
         self._message_schemas: dict[str, int] = {}
@@ -176,6 +191,8 @@ class _OpenEpisode:
         try:
             write()
         except OSError as error:
+            with suppress(OSError):
+                self._file.close()
             raise _storage_error("write", self._part, error) from error
 
     def _start(self, meta: EpisodeMeta, lossless: bool) -> None:

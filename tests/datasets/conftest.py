@@ -1,0 +1,143 @@
+"""A made-up recording with one of every stream, without physics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleetloop.core.digest import EpisodeDigest
+from fleetloop.core.frames import Pose, quaternion_from_rotation_vector
+from fleetloop.core.spec import Field, Schema
+from fleetloop.core.types import EpisodeMeta, Event, Outcome, Sample, Step, frozen_array
+
+GRID = (8, 32)
+SCHEMAS = {
+    "eye": Schema(
+        {
+            "rgb": Field(shape=(24, 32, 3), dtype="uint8", unit="sRGB"),
+            "depth_m": Field(shape=(24, 32), dtype="float32", unit="m", low=0, high=100),
+            "instance": Field(shape=(24, 32), dtype="int32", unit="id", privileged=True),
+            "semantic": Field(shape=(24, 32), dtype="uint8", unit="id", privileged=True),
+            "exposure_s": Field(shape=(), dtype="float32", unit="s", low=0, high=1),
+        }
+    ),
+    "lidar": Schema(
+        {
+            "range_m": Field(shape=GRID, dtype="float32", unit="m", low=0, high=200),
+            "point_m": Field(shape=(*GRID, 3), dtype="float32", unit="m", frame="sensor"),
+            "valid": Field(shape=GRID, dtype="bool", unit="1"),
+            "ring": Field(shape=(GRID[0],), dtype="int16", unit="id"),
+        }
+    ),
+    "gnss": Schema(
+        {
+            "latitude_rad": Field(shape=(), dtype="float64", unit="rad"),
+            "longitude_rad": Field(shape=(), dtype="float64", unit="rad"),
+            "altitude_m": Field(shape=(), dtype="float64", unit="m"),
+        }
+    ),
+    "never": Schema({"count": Field(shape=(2,), dtype="int64", unit="1")}),
+}
+
+
+def drawn(field: Field, rng: np.random.Generator) -> np.ndarray:
+    """An array that fits a field."""
+    low, high = field.bounds
+    if field.dtype == "bool":
+        return rng.random(field.shape) < 0.5
+    if field.dtype.startswith("float"):
+        low, high = max(low, -50.0), min(high, 50.0)
+        return np.asarray(rng.uniform(low, high, field.shape)).astype(field.dtype)
+    return np.asarray(rng.integers(int(low), int(high), field.shape)).astype(field.dtype)
+
+
+def make_sample(sensor: str, seq: int, t_ns: int, rng: np.random.Generator) -> Sample:
+    """A sample of `SCHEMAS[sensor]` with drawn contents."""
+    turn = quaternion_from_rotation_vector(rng.normal(size=3))
+    return Sample(
+        sensor=sensor,
+        seq=seq,
+        t_capture_start_ns=t_ns,
+        t_capture_ns=t_ns + 3,
+        t_arrival_ns=t_ns + 30_000_001,
+        world_T_sensor=Pose(rng.normal(size=3), turn),
+        data={n: frozen_array(drawn(f, rng)) for n, f in SCHEMAS[sensor].items()},
+        faults=("dirty_lens",) if seq == 1 else (),
+    )
+
+
+def make_step(index: int, rng: np.random.Generator) -> Step:
+    """A step with everything that a step may have."""
+    t_ns = (index + 1) * 100_000_000
+    events = (Event(t_ns=t_ns, kind="collision", detail={"with": "tree", "speed_m_s": 0.1}),)
+    return Step(
+        index=index,
+        t_ns=t_ns,
+        action=frozen_array(rng.normal(size=2), np.float32),
+        reward_terms={"progress": float(rng.normal()), "comfort": -1e-17},
+        terminated=index == 3,
+        truncated=False,
+        events=events if index == 2 else (),
+        truth={"speed_m_s": np.array(1.5), "path_m": rng.normal(size=(4, 2))},
+    )
+
+
+META = EpisodeMeta(
+    episode_id="made-up-7",
+    seed=7,
+    task="test/MadeUp-v0",
+    robot="nobody",
+    config={"sensors": [{"kind": "camera", "name": "eye"}], "control_hz": 10.0},
+    config_hash="ab" * 32,
+    policy="random",
+    versions={"fleetloop": "0"},
+    draws={"friction": 0.9},
+)
+
+
+class MadeUp:
+    """Four steps with the samples before each, in order."""
+
+    meta = META
+    schemas = SCHEMAS
+
+    def __init__(self, seed: int = 5) -> None:
+        rng = np.random.default_rng(seed)
+        self.records: list[Sample | Step] = []
+        for index in range(4):
+            for sensor in ("eye", "lidar", "gnss"):
+                self.records.append(make_sample(sensor, index, index * 100_000_000, rng))
+            self.records.append(make_step(index, rng))
+
+    @staticmethod
+    def digest(records) -> str:
+        digest = EpisodeDigest()
+        for record in records:
+            add = digest.add_step if isinstance(record, Step) else digest.add_sample
+            add(record)
+        return digest.hexdigest()
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(
+            steps=4,
+            duration_s=0.4,
+            total_reward=1.0,
+            success=True,
+            cause="done",
+            digest=self.digest(self.records),
+        )
+
+    def write(self, writer, *, end: bool = True) -> None:
+        """Hands the episode to a writer."""
+        writer.begin(META, SCHEMAS)
+        for record in self.records:
+            add = writer.add_step if isinstance(record, Step) else writer.add_sample
+            add(record)
+        if end:
+            writer.end(self.outcome)
+
+
+@pytest.fixture
+def made_up() -> MadeUp:
+    return MadeUp()

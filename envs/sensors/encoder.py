@@ -31,7 +31,7 @@ class JointEncoderConfig(SensorConfig):
     """Absolute encoders on joints.
 
     Attributes:
-        joints: Names, in the order of the arrays. The default is a placeholder for one joint.
+        joints: Names, in the order of the arrays. The default is one joint of that name.
         steps_per_turn: Resolution, 14 bits as in the ams AS5047P; a sliding joint counts metres
             for radians.
         backlash_rad: Width of the gap between joint and encoder, 0 for none.

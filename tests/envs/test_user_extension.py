@@ -223,6 +223,14 @@ def push_to(env, seed: int, actions: np.ndarray) -> list:
     return [env.step(action) for action in actions]
 
 
+def test_the_sensor_keeps_the_contract_of_all_sensors(contract):
+    contract.sensor("my_altimeter")
+
+
+def test_the_task_and_its_robot_keep_the_contract_of_all_tasks(contract):
+    contract.task(ID, modes=("state", "range"))
+
+
 def test_it_passes_gymnasiums_checker(env):
     check_env(env, skip_render_check=True)
 

@@ -1,0 +1,100 @@
+"""Whatever is registered keeps the contract: a new entry is tested by being listed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fleetloop.agents.experts import EXPERTS
+from fleetloop.agents.rollout import rollout
+from fleetloop.envs.registration import ROBOTS, TASKS, make_env
+from fleetloop.envs.sensors import SENSORS
+
+OURS = "fleetloop/"
+SMALL = {"task_options": {"max_duration_s": 3.0}, "rig": "front64"}
+
+
+@pytest.mark.parametrize("kind", list(SENSORS))
+def test_sensors(kind, contract):
+    contract.sensor(kind)
+
+
+@pytest.mark.parametrize("task", [name for name in TASKS if name.startswith(OURS)])
+def test_tasks(task, contract):
+    contract.task(task, **SMALL)
+
+
+@pytest.mark.parametrize("kind", list(SENSORS))
+def test_sensors_that_do_not_look_ask_for_no_rays(kind, contract):
+    config = SENSORS.get(kind).CONFIG(name="x")
+    if not config.LOOKS:
+        # The rig hands such a sensor a world whose looks were not moved: it must not see them.
+        assert SENSORS.get(kind).MODALITY == "state"
+
+
+@pytest.mark.parametrize("name", list(ROBOTS))
+def test_every_rig_of_every_robot_senses(name):
+    robot_class = ROBOTS.get(name)
+    tasks = [task for task in TASKS if name == TASKS.get(task).ROBOT]
+    for rig in robot_class(robot_class.CONFIG()).rigs:
+        env = make_env(tasks[0], rig=rig, obs_mode="all" if rig == "front64" else "state")
+        observation, _ = env.reset(seed=0)
+        assert env.observation_space.contains(observation), rig
+        env.close()
+
+
+@pytest.mark.parametrize("task", list(EXPERTS))
+def test_experts_do_better_than_chance(task):
+    env = make_env(task, obs_mode="state")
+    outcome = rollout(env, EXPERTS.get(task)(), 2)
+    assert outcome.success, outcome
+    env.close()
+
+
+def test_the_same_episode_in_two_processes():
+    """With camera and LiDAR: the thin slice of the whole library, digested."""
+    code = (
+        "from fleetloop.envs.registration import make_env;"
+        "from fleetloop.agents.experts import EXPERTS;"
+        "from fleetloop.agents.rollout import rollout;"
+        "t = 'fleetloop/LaneFollow-v0';"
+        "env = make_env(t, threads={threads});"
+        "print(rollout(env, EXPERTS.get(t)(), 8, max_steps=5).digest)"
+    )
+    digests = set()
+    for threads in (1, 2):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(threads=threads)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(done.stdout.split()[-1])
+    env = make_env("fleetloop/LaneFollow-v0")
+    expert = EXPERTS.get("fleetloop/LaneFollow-v0")()
+    # Not the first episode of this process' environment: nothing may be left of the one before.
+    rollout(env, expert, 1, max_steps=3)
+    digests.add(rollout(env, expert, 8, max_steps=5).digest)
+    env.close()
+    assert len(digests) == 1
+    assert all(len(digest) == 64 for digest in digests)
+
+
+def test_the_thin_slice_goes_on_the_same_after_a_restore(contract):
+    env = make_env("fleetloop/LaneFollow-v0")
+    env.reset(seed=8)
+    actions = np.random.default_rng(0).uniform([-0.1, 0.2], [0.1, 0.8], (8, 2))
+    digests, snapshot = [], None
+    for number, action in enumerate(actions):
+        if number == 4:
+            snapshot = env.snapshot()
+        env.step(action)
+        digests.append(contract.digest(env.last_samples))
+    env.restore(snapshot)
+    for number in range(4, 8):
+        env.step(actions[number])
+        assert contract.digest(env.last_samples) == digests[number]
+    env.close()

@@ -175,8 +175,7 @@ def main() -> None:
         Console(stderr=True).print(line, highlight=False, soft_wrap=True)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        Console(stderr=True).print("Stopped. What is whole is kept; run it again to go on.")
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     except typer.Exit as stop:
         code = stop.exit_code
     except Exception as error:
@@ -186,6 +185,8 @@ def main() -> None:
             raise
         show()
         code = getattr(error, "exit_code", 2)
+    if code == INTERRUPTED:
+        Console(stderr=True).print("Stopped. What is whole is kept; run it again to go on.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

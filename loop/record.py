@@ -49,8 +49,8 @@ class RecordPlan:
     env_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_seed(self.seed + max(self.episodes, 0))
         check_seed(self.seed)
+        check_seed(self.seed + max(self.episodes, 0))
         if self.episodes < 1:
             raise ConfigError(f"The number of episodes is {self.episodes}: use 1 or more.")
         if self.max_steps is not None and self.max_steps < 1:

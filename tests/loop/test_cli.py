@@ -1,0 +1,167 @@
+"""The command line as a user types it: in processes of their own, with small episodes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from mcap.reader import make_reader
+
+from fleetloop.core.types import Step
+from fleetloop.datasets.log.reader import EpisodeLog
+from fleetloop.datasets.log.writer import EpisodeWriter
+
+SMALL = ("--episodes", "2", "--max-steps", "4", "--rig", "front64")
+
+
+def fleetloop(*arguments, cwd, check=0):
+    """Runs the command and gives back what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fleetloop.loop.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == check, f"{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Two short episodes, and what recording them printed."""
+    place = tmp_path_factory.mktemp("recorded")
+    return place, fleetloop("record", "--out", "data", *SMALL, cwd=place)
+
+
+def test_recording_tells_what_it_made(recorded):
+    place, told = recorded
+    names = sorted(path.name for path in (place / "data").iterdir())
+    assert names == ["LaneFollow-v0-0.mcap", "LaneFollow-v0-1.mcap"]
+    for name in names:
+        digest = EpisodeLog(place / "data" / name).outcome.digest
+        assert f"{name}: 4 steps" in told
+        assert digest[:16] in told
+
+
+def test_recording_again_keeps_what_is_there(recorded):
+    place, _ = recorded
+    before = {path.name: path.read_bytes() for path in (place / "data").iterdir()}
+    told = fleetloop("record", "--out", "data", *SMALL, cwd=place)
+    assert told.count("(was there)") == 2
+    assert {path.name: path.read_bytes() for path in (place / "data").iterdir()} == before
+
+
+def test_other_options_never_mix_into_a_folder(recorded):
+    place, _ = recorded
+    options = ("--episodes", "2", "--max-steps", "5", "--rig", "front64")
+    told = fleetloop("record", "--out", "data", *options, cwd=place, check=2)
+    assert "choose another folder" in told
+
+
+def test_replay_finds_the_same_bytes(recorded):
+    place, _ = recorded
+    told = fleetloop("replay", "data", "--threads", "1", cwd=place)
+    assert told.count("same bytes") == 2
+
+
+def test_replay_finds_where_a_recording_was_touched(recorded, tmp_path):
+    """One wheel speed of one sample is changed by the smallest step there is."""
+    place, _ = recorded
+    log = EpisodeLog(place / "data" / "LaneFollow-v0-1.mcap")
+    touched = 0
+    with EpisodeWriter(tmp_path) as writer:
+        writer.begin(log.meta, log.schemas)
+        for record in log.records():
+            if isinstance(record, Step):
+                writer.add_step(record)
+                continue
+            if record.sensor == "wheels" and record.seq == 9:
+                speed = record.data["speed_m_s"].copy()
+                speed[2] = np.nextafter(speed[2], np.float32(99))
+                record.data["speed_m_s"] = speed
+                touched += 1
+            writer.add_sample(record)
+        writer.end(log.outcome)
+    assert touched == 1
+    told = fleetloop("replay", tmp_path, cwd=tmp_path, check=1)
+    assert "differs: sample 9 of wheels" in told
+    assert "speed_m_s differs in 1 of 4 numbers" in told
+
+
+def test_a_stopped_recording_is_finished_by_the_next_run(tmp_path, recorded):
+    place, _ = recorded
+    command = [sys.executable, "-m", "fleetloop.loop.cli", "record", "--out", "data"]
+    options = ["--episodes", "2", "--max-steps", "4", "--rig", "front64"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("data/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert b"run it again to go on" in told
+    fleetloop("record", "--out", "data", *SMALL, cwd=tmp_path)
+    for name in ("LaneFollow-v0-0.mcap", "LaneFollow-v0-1.mcap"):
+        first = EpisodeLog(place / "data" / name).outcome
+        assert EpisodeLog(tmp_path / "data" / name).outcome == first
+    assert not list(tmp_path.glob("data/*.part"))
+
+
+def test_repair_saves_a_cut_recording(recorded, tmp_path):
+    place, _ = recorded
+    whole = (place / "data" / "LaneFollow-v0-0.mcap").read_bytes()
+    (tmp_path / "cut.mcap.part").write_bytes(whole[: len(whole) - 200])
+    told = fleetloop("repair", "cut.mcap.part", "saved.mcap", cwd=tmp_path)
+    assert "4 steps" in told
+    assert len(list(EpisodeLog(tmp_path / "saved.mcap").steps())) == 4
+
+
+def test_logs_open_in_a_plain_mcap_reader(recorded):
+    place, _ = recorded
+    with (place / "data" / "LaneFollow-v0-0.mcap").open("rb") as stream:
+        topics = {c.topic: s.name for s, c, _ in make_reader(stream).iter_messages()}
+    assert topics["/sensor/front/rgb"] == "foxglove.CompressedImage"
+    assert topics["/sensor/gnss/fix"] == "foxglove.LocationFix"
+
+
+def test_list_names_everything_that_is_registered(tmp_path):
+    told = fleetloop("list", cwd=tmp_path)
+    for name in ("fleetloop/LaneFollow-v0", "car", "front64", "vision8", "lidar", "imu"):
+        assert re.search(rf"\b{re.escape(name)}\b", told), name
+
+
+def test_doctor_tells_versions_remedies_and_speed(tmp_path):
+    told = fleetloop("doctor", cwd=tmp_path)
+    assert "pybullet" in told
+    assert "million rays/s" in told
+    assert "x real time" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("record", "--out", "/proc/nowhere"), "StorageError: Cannot make the folder"),
+        (("record", "--out", "x", "--task", "nope"), "UnknownNameError: Unknown task 'nope'"),
+        (("record", "--out", "x", "--episodes", "0"), "ConfigError: The number of episodes is 0"),
+        (("record", "--out", "x", "--rig", "nope"), "Unknown rig 'nope'"),
+        (("replay", "nothing"), "StorageError: There is no .mcap file at nothing"),
+        (("list", "robot"), "Did you mean 'robots'?"),
+        (("record",), "Missing option '--out'"),
+        (("recrod",), "No such command 'recrod'"),
+    ],
+)
+def test_mistakes_are_told_in_a_line_without_a_trace(arguments, words, tmp_path):
+    told = fleetloop(*arguments, cwd=tmp_path, check=2)
+    assert words in told
+    assert "Traceback" not in told

@@ -14,6 +14,7 @@ SENSORS: Registry[type[Sensor]] = Registry(
     {
         "camera": "fleetloop.envs.sensors.camera:Camera",
         "lidar": "fleetloop.envs.sensors.lidar:Lidar",
+        "scanner2d": "fleetloop.envs.sensors.scanner2d:Scanner2d",
         "imu": "fleetloop.envs.sensors.imu:Imu",
         "gnss": "fleetloop.envs.sensors.gnss:Gnss",
         "magnetometer": "fleetloop.envs.sensors.magnetometer:Magnetometer",

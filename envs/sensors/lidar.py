@@ -7,8 +7,9 @@ frame of the reference instant: what a perfect undistortion would give.
 
 Received power follows the LiDAR equation for extended targets, P ~ rho cos(i) exp(-2 a r) / r^2
 [Wagner et al. 2006, "Gaussian decomposition and calibration of a novel small-footprint
-full-waveform digitising airborne laser scanner"]. The threshold of detection is set so that a
-surface of 10 % reflectivity is just seen at the data sheet's range.
+full-waveform digitising airborne laser scanner"]. Power is counted in units of the threshold of
+detection, which is set so that a surface of 10 % reflectivity is just seen at the data sheet's
+range. Fog and rain: see `beam_weather`. Spots of finite size and several returns: see `echoes`.
 """
 
 from __future__ import annotations
@@ -24,29 +25,54 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
+from fleetloop.envs.sensors.beam_weather import extinction_1_m, fog_echoes, rain_echoes
 from fleetloop.envs.sensors.beams import BeamTable, beam_table
+from fleetloop.envs.sensors.echoes import (
+    RETURN_MODES,
+    Echoes,
+    ReturnMode,
+    choose_echoes,
+    group_echoes,
+    sub_rays,
+)
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.view import View
+
+Image = npt.NDArray[np.float32]
+
+POWER_JITTER = 0.15
+"""Relative standard deviation of the received power from shot to shot (speckle)."""
+
+BIAS_JUMP_M = 0.30
+"""What a `bias_jump` adds to all ranges at severity 1; its sign is drawn once per episode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LidarConfig(SensorConfig):
     """A LiDAR.
 
+    Its own faults: `dead_beams` (severity: part of the beams), `dirty_window` (0.9 of the light is
+    lost at severity 1), `bias_jump` (see `BIAS_JUMP_M`).
+
     Attributes:
         beams: Optics; presets by `beam_table("hdl32e")`.
         sweep_s: From the first to the last column; 0 takes all at once. Must not exceed the period.
-        range_min_m: What is nearer is not reported.
-        noise: False gives exact ranges and no dropped beams.
+        range_min_m: What is nearer is not reported; the table's if None.
+        sub_rays: Rays that sample each beam's spot: 1, 7, 19 or 37. One is a line without width;
+            costs grow with it.
+        returns: Which echo of a beam is reported; `dual` adds the `second_` fields.
+        noise: False gives exact ranges, and neither lost beams nor returns from fog and rain.
         labels: Whether to record the class and instance of each point, and its true place.
     """
 
     KIND: ClassVar[str] = "lidar"
-    FAULTS: ClassVar[tuple[str, ...]] = ("dead_beams", "dirty_window")
+    FAULTS: ClassVar[tuple[str, ...]] = ("dead_beams", "dirty_window", "bias_jump")
 
     beams: BeamTable = field(default_factory=lambda: beam_table("generic32"))
     sweep_s: float = 0.1
-    range_min_m: float = 0.5
+    range_min_m: float | None = None
+    sub_rays: int = 1
+    returns: ReturnMode = "strongest"
     noise: bool = True
     labels: bool = True
     rate_hz: float = 10.0
@@ -58,11 +84,22 @@ class LidarConfig(SensorConfig):
                 f"sweep_s of LiDAR {self.name!r} is {self.sweep_s}: use 0 to the period of "
                 f"{1.0 / self.rate_hz:.4g} s."
             )
-        if not 0.0 <= self.range_min_m < self.beams.range_max_m:
+        if not 0.0 <= self.nearest_m < self.beams.range_max_m:
             raise ConfigError(
                 f"range_min_m of LiDAR {self.name!r} is {self.range_min_m}: use 0 to below "
                 f"{self.beams.range_max_m} m."
             )
+        if self.returns not in RETURN_MODES:
+            raise ConfigError(
+                f"returns of LiDAR {self.name!r} is {self.returns!r}: use one of "
+                f"{', '.join(RETURN_MODES)}."
+            )
+        sub_rays(self.sub_rays)
+
+    @property
+    def nearest_m(self) -> float:
+        """What is nearer is not reported."""
+        return self.beams.range_min_m if self.range_min_m is None else self.range_min_m
 
 
 class Lidar:
@@ -74,10 +111,14 @@ class Lidar:
     def __init__(self, config: LidarConfig) -> None:
         self.config = config
         self._shape = (len(config.beams.elevations_rad), config.beams.azimuths)
-        self._directions = _directions(config.beams)
         tile = _tile(self._shape[0])
-        self._rays, self._columns_per_slot = _grid(config, self._directions, tile)
-        slots = self._rays.n_slots
+        self._directions = beam_directions(config.beams)
+        self._grids = tuple(
+            _grid(config, beam_directions(config.beams, tuple(spot)), tile)
+            for spot in sub_rays(config.sub_rays)
+        )
+        self._columns_per_slot = tile[1] if config.sweep_s > 0.0 else self._shape[1]
+        slots = self._grids[0].n_slots
         # Slot k covers columns k*c to (k+1)*c; it is traced at the middle of its time.
         middle = (np.arange(slots) + 0.5) * self._columns_per_slot / config.beams.azimuths
         self._slot_offset_s = config.sweep_s * (np.minimum(middle, 1.0) - 1.0)
@@ -85,11 +126,14 @@ class Lidar:
         self.scan_s = config.sweep_s
 
     def initial_state(self, rng: np.random.Generator) -> State:
-        """Which beams die first under a fault."""
-        return {"weakness": rng.random(self._shape[0])}
+        """Which beams die first under a fault, and where a bias jumps to."""
+        return {
+            "weakness": rng.random(self._shape[0]),
+            "jump_sign": rng.choice([-1.0, 1.0], 1),
+        }
 
     def views(self, capture: Capture, state: State, rng: np.random.Generator) -> Sequence[View]:
-        """One view with a pose and a time for each group of columns."""
+        """One view per sub-ray, with a pose and a time for each group of columns."""
         if self.config.sweep_s > 0.0:
             position, rotation = capture.path.at(self._slot_offset_s)
         else:
@@ -100,14 +144,15 @@ class Lidar:
             wanted |= {"semantic", "instance"}
         return [
             View(
-                rays=self._rays,
+                rays=rays,
                 position_m=position,
                 rotation=rotation,
                 outputs=frozenset(wanted),
                 time_offset_s=self._slot_offset_s,
-                t_min_m=self.config.range_min_m,
+                t_min_m=self.config.nearest_m,
                 t_max_m=self.config.beams.range_max_m,
             )
+            for rays in self._grids
         ]
 
     def measure(
@@ -117,80 +162,124 @@ class Lidar:
         state: State,
         rng: np.random.Generator,
     ) -> tuple[dict[str, npt.NDArray[Any]], State]:
-        """Turns hits into returns."""
-        images = traced[0]
-        power, intensity = self._response(capture, images)
-        true_range = images["range"]
-        valid = images["hit"].copy()
-        reported = true_range
+        """Turns what the rays hit into echoes, and those that are seen into returns."""
+        range_m, power = self._contributions(capture, traced, rng)
+        echoes = group_echoes(range_m, power, self.config.beams.separation_m)
+        seen = echoes.power > 0.0
+        light = echoes.power
         if self.config.noise:
-            reported, seen = self._noisy(true_range, power, rng)
-            valid &= seen
+            jitter = rng.standard_normal(light.shape, dtype=np.float32)
+            light = light * (np.float32(1.0) + np.float32(POWER_JITTER) * jitter)
+            seen = light >= 1.0
         if "dead_beams" in capture.faults:
-            valid &= (state["weakness"] >= capture.faults["dead_beams"].severity)[:, None]
-        valid &= (reported >= self.config.range_min_m) & (reported <= self.config.beams.range_max_m)
-        reported = np.where(valid, reported, np.float32(0.0)).astype(np.float32)
-        data: dict[str, npt.NDArray[Any]] = {
-            "range_m": reported,
-            "intensity": np.where(valid, intensity, np.float32(0.0)).astype(np.float32),
-            "point_m": reported[..., None] * self._directions,
-            "valid": valid,
-            "time_offset_s": self._column_offset_s(),
-        }
-        if self.config.labels:
-            data["semantic"] = np.where(valid, images["semantic"], np.uint8(0))
-            data["instance"] = np.where(valid, images["instance"], np.int32(0))
-            data["point_true_m"] = self._undistorted(capture, true_range, valid)
+            seen &= (state["weakness"] >= capture.faults["dead_beams"].severity)[:, None]
+        first, second, twice = choose_echoes(light, seen, self.config.returns)
+        once = np.any(seen, axis=0, keepdims=True)[0]
+        data = self._report(capture, traced, echoes, light, first, once, state, rng)
+        data["time_offset_s"] = self._column_offset_s()
+        if self.config.returns == "dual":
+            more = self._report(capture, traced, echoes, light, second, twice, state, rng)
+            data |= {f"second_{name}": array for name, array in more.items()}
         return data, state
 
-    def _response(
-        self, capture: Capture, images: Buffers
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Power over the threshold of detection, and the calibrated intensity, 0 to 1."""
+    def _contributions(
+        self, capture: Capture, traced: Sequence[Buffers], rng: np.random.Generator
+    ) -> tuple[Image, Image]:
+        """Ranges and powers (n, beams, azimuths) of sub-rays, and of fog and rain before them."""
+        share = np.float32(1.0 / len(traced))
+        range_m = [images["range"] for images in traced]
+        power = [share * self._surface_power(capture, images) for images in traced]
+        air, beams = capture.surroundings, self.config.beams
+        if self.config.noise:
+            kept = self._window(capture)
+            if math.isfinite(air.fog_visibility_m):
+                fog_m, fog = fog_echoes(range_m[0], air, beams, rng)
+                range_m, power = [*range_m, fog_m], [*power, kept * fog]
+            if air.rain_mm_h > 0.0:
+                drop_m, drop = rain_echoes(range_m[0], air, beams, rng)
+                range_m, power = [*range_m, drop_m], [*power, kept * drop]
+        return np.stack(range_m), np.stack(power)
+
+    def _surface_power(self, capture: Capture, images: Buffers) -> Image:
+        """Power of surfaces over the threshold of detection."""
         assert capture.scene is not None
-        table = capture.scene.materials
-        material = images["material"]
-        diffuse = table.column("lidar_reflectivity")[material] * np.maximum(
-            images["incidence"], np.float32(0.02)
-        )
-        retro = table.column("retro")[material]
-        through = np.exp(np.float32(-2.0 * extinction_1_m(capture)) * images["range"])
-        if "dirty_window" in capture.faults:
-            through = through * np.float32(1.0 - 0.9 * capture.faults["dirty_window"].severity)
-        returned = (diffuse * (1.0 + retro)) * through
-        reach = np.float32(self.config.beams.range_10_m)
-        power = returned / np.float32(0.10) * (reach / np.maximum(images["range"], 0.1)) ** 2
-        return power.astype(np.float32), np.clip(returned, 0.0, 1.0).astype(np.float32)
+        table, beams = capture.scene.materials, self.config.beams
+        material, range_m = images["material"], images["range"]
+        facing = np.maximum(images["incidence"], np.float32(0.02))
+        seen = table.column("lidar_reflectivity") * (1.0 + table.column("retro"))
+        returned = seen[material] * facing * (self._window(capture) / np.float32(0.10))
+        extinction = extinction_1_m(capture.surroundings)
+        if extinction > 0.0:
+            returned = returned * np.exp(np.float32(-2.0 * extinction) * range_m)
+        spread = (np.float32(beams.range_10_m) / np.maximum(range_m, np.float32(0.1))) ** 2
+        return np.where(images["hit"], returned * spread, np.float32(0.0)).astype(np.float32)
 
-    def _noisy(
+    def _window(self, capture: Capture) -> np.float32:
+        """Part of the light that passes the window there and back."""
+        dirty = capture.faults.get("dirty_window")
+        return np.float32(1.0 if dirty is None else 1.0 - 0.9 * dirty.severity)
+
+    def _report(
         self,
-        true_range: npt.NDArray[np.float32],
-        power: npt.NDArray[np.float32],
+        capture: Capture,
+        traced: Sequence[Buffers],
+        echoes: Echoes,
+        light: Image,
+        chosen: npt.NDArray[np.int64],
+        valid: npt.NDArray[np.bool_],
+        state: State,
         rng: np.random.Generator,
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Ranges with noise, and which beams got through the threshold.
-
-        Noise grows as the signal nears the threshold; there the power itself jitters by 15 %.
-        """
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The fields of one return per beam."""
         beams = self.config.beams
-        jitter = rng.standard_normal((2, *self._shape), dtype=np.float32)
-        seen = power * (np.float32(1.0) + np.float32(0.15) * jitter[1]) >= 1.0
+        true_m = _pick(echoes.range_m, chosen)
+        reported = true_m
+        if self.config.noise:
+            reported = self._noisy(true_m, _pick(echoes.power, chosen), rng)
+        jump = capture.faults.get("bias_jump")
+        if jump is not None:
+            reported = reported + np.float32(BIAS_JUMP_M * jump.severity * state["jump_sign"][0])
+        valid = valid & (reported >= self.config.nearest_m) & (reported <= beams.range_max_m)
+        reported = np.where(valid, reported, np.float32(0.0)).astype(np.float32)
+        # What a surface of that power and range would reflect if it faced the beam in clear air.
+        intensity = _pick(light, chosen) * (true_m / np.float32(beams.range_10_m)) ** 2
+        steps = np.rint(np.clip(np.float32(0.10) * intensity, 0.0, 1.0) * np.float32(255.0))
+        data: dict[str, npt.NDArray[Any]] = {
+            "range_m": reported,
+            "intensity": np.where(valid, steps / np.float32(255.0), 0.0).astype(np.float32),
+            "point_m": reported[..., None] * self._directions,
+            "valid": valid,
+        }
+        if self.config.labels:
+            source = _pick(echoes.source, chosen)
+            for name in ("semantic", "instance"):
+                data[name] = _label([images[name] for images in traced], source, valid)
+            data["airborne"] = valid & (source >= len(traced))
+            data["point_true_m"] = self._undistorted(capture, true_m, valid)
+        return data
+
+    def _noisy(self, true_m: Image, power: Image, rng: np.random.Generator) -> Image:
+        """Ranges with noise, which grows as the signal nears the threshold."""
+        beams = self.config.beams
         spread = np.float32(beams.range_sd_m) * np.sqrt(1.0 + 1.0 / np.maximum(power, 0.05))
-        noisy = true_range + spread.astype(np.float32) * jitter[0]
+        noise = rng.standard_normal(true_m.shape, dtype=np.float32)
+        noisy = true_m + spread.astype(np.float32) * noise
         if beams.resolution_m > 0.0:
             step = np.float32(beams.resolution_m)
             noisy = np.rint(noisy / step) * step
-        return noisy.astype(np.float32), seen
+        return noisy.astype(np.float32)
 
-    def _column_offset_s(self) -> npt.NDArray[np.float32]:
+    def _column_offset_s(self) -> Image:
         slot = np.arange(self._shape[1]) // self._columns_per_slot
-        return self._slot_offset_s[np.minimum(slot, self._rays.n_slots - 1)].astype(np.float32)
+        return self._slot_offset_s[np.minimum(slot, len(self._slot_offset_s) - 1)].astype(
+            np.float32
+        )
 
     def _undistorted(
-        self, capture: Capture, true_range: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
+        self, capture: Capture, true_m: Image, valid: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float32]:
         """Exact points in the sensor frame of the reference instant."""
-        local = np.where(valid, true_range, np.float32(0.0))[..., None] * self._directions
+        local = np.where(valid, true_m, np.float32(0.0))[..., None] * self._directions
         if self.config.sweep_s == 0.0:
             return local.astype(np.float32)
         position, rotation = capture.path.at(self._column_offset_s().astype(np.float64))
@@ -201,68 +290,101 @@ class Lidar:
         return np.where(valid[..., None], moved, np.float32(0.0)).astype(np.float32)
 
 
-def extinction_1_m(capture: Capture) -> float:
-    """Extinction of fog and rain at 905 nm, per metre.
+def beam_directions(
+    beams: BeamTable, spot: tuple[float, ...] = (0.0, 0.0)
+) -> npt.NDArray[np.float32]:
+    """Unit directions (beams, azimuths, 3), x forward; the sweep turns counter-clockwise.
 
-    Fog by Koschmieder's law, 3.912 / visibility (droplets are larger than the wavelength, so it
-    hardly depends on it [Kruse et al. 1962]); rain by 0.01 R^0.6 per km with R in mm/h
-    [Lewandowski et al. 2009].
+    Args:
+        beams: The table.
+        spot: Place in the beam's cross-section, left and up, in the unit disc.
     """
-    air = capture.surroundings
-    fog = 0.0 if math.isinf(air.fog_visibility_m) else 3.912 / air.fog_visibility_m
-    return float(fog + 1e-3 * 0.01 * air.rain_mm_h**0.6)
-
-
-def _directions(beams: BeamTable) -> npt.NDArray[np.float32]:
-    """Unit directions (beams, azimuths, 3), x forward; the sweep turns counter-clockwise."""
     elevation = np.array(beams.elevations_rad)[:, None]
     width = beams.azimuth_to_rad - beams.azimuth_from_rad
     azimuth = beams.azimuth_from_rad + width * (np.arange(beams.azimuths) + 0.5) / beams.azimuths
+    azimuth = azimuth + 0.5 * beams.divergence_rad[0] * spot[0] / np.cos(elevation)
+    elevation = elevation + 0.5 * beams.divergence_rad[1] * spot[1]
     x = np.cos(elevation) * np.cos(azimuth)
     y = np.cos(elevation) * np.sin(azimuth)
     z = np.broadcast_to(np.sin(elevation), x.shape)
     return np.stack([x, y, z], axis=-1).astype(np.float32)
 
 
+def _pick(values: npt.NDArray[Any], chosen: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    picked: npt.NDArray[Any] = values[:1]
+    if len(values) > 1:
+        picked = np.take_along_axis(values, chosen[None], axis=0)
+    return picked.reshape(values.shape[1:])
+
+
+def _label(
+    images: Sequence[npt.NDArray[Any]],
+    source: npt.NDArray[np.int64],
+    valid: npt.NDArray[np.bool_],
+) -> npt.NDArray[Any]:
+    """What gave each return; nothing where that was fog or rain."""
+    none = images[0].dtype.type(0)
+    found = images[0]
+    if len(images) > 1:
+        found = _pick(np.stack(images), np.minimum(source, len(images) - 1))
+    return np.where(valid & (source < len(images)), found, none)
+
+
 def _tile(beams: int) -> tuple[int, int]:
     """As many beams in a tile as the table has, to the next power of two, so columns stay few."""
+    if beams == 1:
+        return 1, 128
     rows = min(128, max(8, 2 ** math.ceil(math.log2(beams))))
     return rows, 128 // rows
 
 
 def _grid(
     config: LidarConfig, directions: npt.NDArray[np.float32], tile: tuple[int, int]
-) -> tuple[RayGrid, int]:
+) -> RayGrid:
     if config.sweep_s == 0.0:
-        return RayGrid(directions, tile=tile), directions.shape[1]
+        return RayGrid(directions, tile=tile, depth_axis=0)
     tile_rows = -(-directions.shape[0] // tile[0])
     slots = -(-directions.shape[1] // tile[1])
     slot_of_tile = np.broadcast_to(np.arange(slots), (tile_rows, slots))
-    return RayGrid(directions, tile=tile, slot_of_tile=slot_of_tile, n_slots=slots), tile[1]
+    return RayGrid(directions, tile=tile, slot_of_tile=slot_of_tile, n_slots=slots, depth_axis=0)
 
 
 def _schema(config: LidarConfig, shape: tuple[int, int]) -> Schema:
+    fields = _return_fields(config, shape)
+    fields["time_offset_s"] = Field(
+        shape=(shape[1],), dtype="float32", unit="s", low=-10.0, high=0.0,
+        doc="Time of each column relative to the reference instant.",
+    )  # fmt: skip
+    if config.returns == "dual":
+        more = _return_fields(config, shape)
+        fields |= {f"second_{name}": entry for name, entry in more.items()}
+    return Schema(fields)
+
+
+def _return_fields(config: LidarConfig, shape: tuple[int, int]) -> dict[str, Field]:
     reach = config.beams.range_max_m + 1.0
     far = 2.0 * reach
     fields = {
         "range_m": Field(shape=shape, dtype="float32", unit="m", frame="sensor", low=0, high=reach),
-        "intensity": Field(shape=shape, dtype="float32", unit="1", low=0.0, high=1.0),
+        "intensity": Field(
+            shape=shape, dtype="float32", unit="1", low=0.0, high=1.0,
+            doc="Reflectivity of a surface that faces the beam in clear air; retro is cut at 1.",
+        ),
         "point_m": Field(
             shape=(*shape, 3), dtype="float32", unit="m", frame="sensor", low=-reach, high=reach,
             doc="As the moving sensor reports them: each in its own instant's frame.",
         ),
         "valid": Field(shape=shape, dtype="bool", unit="1"),
-        "time_offset_s": Field(
-            shape=(shape[1],), dtype="float32", unit="s", low=-10.0, high=0.0,
-            doc="Time of each column relative to the reference instant.",
-        ),
     }  # fmt: skip
     if config.labels:
         fields["semantic"] = Field(shape=shape, dtype="uint8", unit="id", privileged=True)
         fields["instance"] = Field(shape=shape, dtype="int32", unit="id", low=0, privileged=True)
+        fields["airborne"] = Field(
+            shape=shape, dtype="bool", unit="1", doc="Returned by fog or rain.", privileged=True
+        )
         fields["point_true_m"] = Field(
             shape=(*shape, 3), dtype="float32", unit="m", frame="sensor", low=-far, high=far,
             doc="The same points in the frame of the reference instant, without noise.",
             privileged=True,
         )  # fmt: skip
-    return Schema(fields)
+    return fields

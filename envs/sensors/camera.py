@@ -227,5 +227,6 @@ def _through_dirt(
         veil = np.float32(0.35) * light.mean(axis=(0, 1), dtype=np.float32)
         light = light + cover.astype(np.float32) * (veil - light)
     if "blocked_lens" in capture.faults:
-        light = light * np.float32(1.0 - 0.995 * capture.faults["blocked_lens"].severity)
+        # Whatever passed at severity 1, the exposure loop would bring back to a clean picture.
+        light = light * np.float32(1.0 - capture.faults["blocked_lens"].severity)
     return light

@@ -15,9 +15,10 @@ from fleetloop.agents.policy import RandomPolicy
 from fleetloop.agents.rollout import rollout
 from fleetloop.core.clock import TickRate
 from fleetloop.core.config import config_hash, from_json, to_json
-from fleetloop.core.digest import EpisodeDigest
+from fleetloop.core.digest import EpisodeDigest, digest_arrays
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.frames import Pose, Twist, quaternion_from_rotation_vector
+from fleetloop.core.rng import generator_state
 from fleetloop.core.spec import Schema
 from fleetloop.envs.registration import make_env
 from fleetloop.envs.rig import SensorRig
@@ -69,9 +70,47 @@ def a_robot(tick: int, config: SensorConfig) -> RobotState:
     )
 
 
-def stream(config: SensorConfig, seed: int, *, restore: bool = False, captures: int = 4):
+class Watched:
+    """A sensor that tells when the one inside breaks the protocol while it works."""
+
+    def __init__(self, sensor) -> None:
+        self._sensor = sensor
+        self.draws = False
+
+    def __getattr__(self, name):
+        return getattr(self._sensor, name)
+
+    def initial_state(self, rng):
+        return self._call("initial_state", rng)
+
+    def views(self, capture, state, rng):
+        views = self._call("views", rng, capture, state)
+        # The rig hands a sensor that does not look a world whose looks were not moved.
+        assert self.config.LOOKS or not views, "it asks for rays, but its LOOKS is False"
+        return views
+
+    def measure(self, capture, traced, state, rng):
+        return self._call("measure", rng, capture, traced, state)
+
+    def _call(self, name, rng, *given):
+        numbers = str(generator_state(rng))
+        state = given[-1] if given else {}
+        before = digest_arrays(state)
+        result = getattr(self._sensor, name)(*given, rng)
+        assert digest_arrays(state) == before, f"{name} changes its state in place"
+        self.draws |= str(generator_state(rng)) != numbers
+        return result
+
+
+def stream(config: SensorConfig, seed: int, **options):
     """The samples of one sensor alone in a rig, with or without going back once on the way."""
+    return watched_stream(config, seed, **options)[0]
+
+
+def watched_stream(config: SensorConfig, seed: int, *, restore: bool = False, captures: int = 4):
+    """The samples, and whether the sensor drew random numbers for them."""
     rig = SensorRig([config], RATE)
+    watched = rig.sensors[config.name] = Watched(rig.sensors[config.name])
     scene = a_scene()
     rig.reset(seed, a_robot(0, config))
     period = RATE.period_ticks(config.rate_hz)
@@ -88,7 +127,7 @@ def stream(config: SensorConfig, seed: int, *, restore: bool = False, captures: 
         del taken[kept:]
         for again in range(middle, tick + 1):
             _tick(rig, again, config, scene, taken)
-    return taken
+    return taken, watched.draws
 
 
 def _tick(rig, tick, config, scene, taken) -> None:
@@ -121,18 +160,25 @@ def check_sensor(kind: str) -> None:
     again = from_json(sensor_class.CONFIG, to_json(config))
     assert config_hash(again) == config_hash(config)
     assert sensor_class(again).schema == sensor.schema
-    first = stream(config, 3)
+    first, draws = watched_stream(config, 3)
     assert len(first) == 4
     for sample in first:
         sensor.schema.check(sample.data, kind)
     assert digest_of(first) == digest_of(stream(again, 3)), "same seed, same bytes"
     assert digest_of(first) == digest_of(stream(config, 3, restore=True)), "exact restore"
+    # Pose, times and labels are the same for all seeds here: it is the data that differ.
+    other = digest_of(stream(config, 4))
+    assert (other != digest_of(first)) == draws, "the seed shows where there is noise, only there"
     for fault in (*config.FAULTS, *config.RIG_FAULTS):
         faulty = stream(replace(config, faults=(Fault(kind=fault),)), 3, captures=2)
         assert faulty, f"{fault}: the first capture always arrives"
         assert all(sample.faults == (fault,) for sample in faulty)
         for sample in faulty:
             sensor.schema.check(sample.data, f"{kind} with {fault}")
+        if fault in config.FAULTS:
+            healthy = [digest_arrays(sample.data) for sample in first[: len(faulty)]]
+            shown = [digest_arrays(sample.data) for sample in faulty]
+            assert not set(shown) & set(healthy), f"{fault} is labelled and does nothing"
 
 
 def check_task(task: str, modes=("state", "camera", "range", "all"), **options) -> None:
@@ -147,9 +193,9 @@ def check_task(task: str, modes=("state", "camera", "range", "all"), **options) 
             observation, info = env.reset(seed=4)
             assert env.observation_space.contains(observation)
             assert info["truth"], "experts need truth"
-            schemas = {f"{s}/{n}": f for s, c in env.schemas.items() for n, f in c.items()}
-            seen = set(observation) & set(schemas)
-            assert not any(schemas[key].privileged for key in seen)
+            parts = {**env.schemas, "goal": env.task.goal_schema}
+            fields = {f"{part}/{n}": f for part, c in parts.items() for n, f in c.items()}
+            assert set(observation) == {key for key, f in fields.items() if not f.privileged}
             _check_wrong_calls(env)
         finally:
             env.close()

@@ -12,6 +12,8 @@ from fleetloop.agents.experts import EXPERTS
 from fleetloop.agents.rollout import rollout
 from fleetloop.envs.registration import ROBOTS, TASKS, make_env
 from fleetloop.envs.sensors import SENSORS
+from fleetloop.envs.sensors.base import Fault
+from fleetloop.envs.sensors.camera import CameraConfig
 
 OURS = "fleetloop/"
 SMALL = {"task_options": {"max_duration_s": 3.0}, "rig": "front64"}
@@ -27,12 +29,15 @@ def test_tasks(task, contract):
     contract.task(task, **SMALL)
 
 
-@pytest.mark.parametrize("kind", list(SENSORS))
-def test_sensors_that_do_not_look_ask_for_no_rays(kind, contract):
-    config = SENSORS.get(kind).CONFIG(name="x")
-    if not config.LOOKS:
-        # The rig hands such a sensor a world whose looks were not moved: it must not see them.
-        assert SENSORS.get(kind).MODALITY == "state"
+@pytest.mark.parametrize("auto_exposure", [True, False])
+@pytest.mark.parametrize("start_s", [0.0, 0.2])
+def test_a_blocked_lens_is_dark_however_the_exposure_adapts(auto_exposure, start_s, contract):
+    fault = Fault(kind="blocked_lens", start_s=start_s)
+    config = CameraConfig(name="x", auto_exposure=auto_exposure, faults=(fault,))
+    for sample in contract.stream(config, 3):
+        # Read noise of three electrons in ten thousand is all that is left: under 2 of 255.
+        dark = sample.data["rgb"].mean() < 2.0
+        assert dark == (sample.faults == ("blocked_lens",))
 
 
 @pytest.mark.parametrize("name", list(ROBOTS))
@@ -54,27 +59,28 @@ def test_experts_do_better_than_chance(task):
     env.close()
 
 
-def test_the_same_episode_in_two_processes():
+@pytest.mark.parametrize("task", list(EXPERTS))
+def test_the_same_episode_in_two_processes(task):
     """With camera and LiDAR: the thin slice of the whole library, digested."""
     code = (
         "from fleetloop.envs.registration import make_env;"
         "from fleetloop.agents.experts import EXPERTS;"
         "from fleetloop.agents.rollout import rollout;"
-        "t = 'fleetloop/LaneFollow-v0';"
+        "t = {task!r};"
         "env = make_env(t, threads={threads});"
         "print(rollout(env, EXPERTS.get(t)(), 8, max_steps=5).digest)"
     )
     digests = set()
     for threads in (1, 2):
         done = subprocess.run(
-            [sys.executable, "-c", code.format(threads=threads)],
+            [sys.executable, "-c", code.format(task=task, threads=threads)],
             capture_output=True,
             text=True,
             check=True,
         )
         digests.add(done.stdout.split()[-1])
-    env = make_env("fleetloop/LaneFollow-v0")
-    expert = EXPERTS.get("fleetloop/LaneFollow-v0")()
+    env = make_env(task)
+    expert = EXPERTS.get(task)()
     # Not the first episode of this process' environment: nothing may be left of the one before.
     rollout(env, expert, 1, max_steps=3)
     digests.add(rollout(env, expert, 8, max_steps=5).digest)

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -121,7 +122,7 @@ def bench_cameras(name: scenes.Name, repeats: int, threads: int) -> None:
             t_max_m=scenes.FAR_M,
         )
         job = [(scene, view)]
-        ours = cheapest_ms(lambda job=job: trace(job, threads=threads), repeats)
+        ours = cheapest_ms(partial(trace, job, threads=threads), repeats)
         tiny = cheapest_ms(tiny_camera(client, width, height), max(3, repeats // 5))
         row(f"{name} depth+id {width}x{height}", ours, tiny, TARGET_CAMERA[name])
     pybullet.disconnect(client)

@@ -106,7 +106,7 @@ def make_env(
         sensors=_rig(robot_object, task_class.RIG if rig is None else rig),
         task_options=to_json(task_config),
         robot_options=to_json(robot_config),
-        obs_mode=obs_mode,  # type: ignore[arg-type]
+        obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
         control_hz=control_hz,
         physics_hz=physics_hz,
     )

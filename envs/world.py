@@ -14,6 +14,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -372,23 +373,24 @@ def _collision_spec(shape: Shape, *, fixed: bool) -> dict[str, object]:
     return spec
 
 
-def _contact(point: tuple[object, ...], dt_s: float) -> Contact:
+def _contact(point: tuple[Any, ...], dt_s: float) -> Contact:
     # getContactPoints: [1] A, [2] B, [3], [4] links, [6] position on B, [7] normal on B towards A,
-    # [8] distance, [9] normal force, [10]..[13] lateral friction forces and directions.
+    # [8] distance, [9] normal force, [10]..[13] lateral friction forces and directions. They are of
+    # many types and PyBullet names none: Any.
     _, body, other, link, other_link, _, position, normal, distance, force, *friction = point
     normal_array = np.array(normal, dtype=np.float64)
-    total = normal_array * float(force)  # type: ignore[arg-type]
+    total = normal_array * float(force)
     for magnitude, direction in ((friction[0], friction[1]), (friction[2], friction[3])):
-        total = total + float(magnitude) * np.array(direction, dtype=np.float64)  # type: ignore[arg-type]
+        total = total + float(magnitude) * np.array(direction, dtype=np.float64)
     return Contact(
-        int(body),  # type: ignore[call-overload]
-        int(other),  # type: ignore[call-overload]
-        int(link),  # type: ignore[call-overload]
-        int(other_link),  # type: ignore[call-overload]
+        int(body),
+        int(other),
+        int(link),
+        int(other_link),
         np.array(position, dtype=np.float64),
         normal_array,
         total,
-        float(distance),  # type: ignore[arg-type]
+        float(distance),
     )
 
 

@@ -38,7 +38,7 @@ def kernel(function: Kernel) -> Kernel:
     """Compiles a function that Python calls: nopython, without the GIL, cached on disk."""
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
     try:
-        dispatcher._cache = _ContentCache(function)  # type: ignore[no-untyped-call]
+        dispatcher._cache = _ContentCache(function)  # type: ignore[no-untyped-call]  # Numba's own
     except (AttributeError, RuntimeError) as error:
         # Private classes of another Numba: compiling anew at each start is slow, never wrong.
         _LOG.warning("Kernels are not cached with this Numba (%s).", error)
@@ -127,7 +127,7 @@ class _ContentLocator(caching._CacheLocator):
             return None
         locator = cls(py_func, py_file)
         try:
-            locator.ensure_cache_path()  # type: ignore[no-untyped-call]
+            locator.ensure_cache_path()  # type: ignore[no-untyped-call]  # Numba's own
         except OSError:
             return None
         return locator

@@ -15,6 +15,7 @@ SENSORS: Registry[type[Sensor]] = Registry(
         "camera": "fleetloop.envs.sensors.camera:Camera",
         "lidar": "fleetloop.envs.sensors.lidar:Lidar",
         "scanner2d": "fleetloop.envs.sensors.scanner2d:Scanner2d",
+        "ultrasonic": "fleetloop.envs.sensors.ultrasonic:Ultrasonic",
         "imu": "fleetloop.envs.sensors.imu:Imu",
         "gnss": "fleetloop.envs.sensors.gnss:Gnss",
         "magnetometer": "fleetloop.envs.sensors.magnetometer:Magnetometer",

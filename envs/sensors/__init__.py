@@ -16,6 +16,7 @@ SENSORS: Registry[type[Sensor]] = Registry(
         "lidar": "fleetloop.envs.sensors.lidar:Lidar",
         "scanner2d": "fleetloop.envs.sensors.scanner2d:Scanner2d",
         "ultrasonic": "fleetloop.envs.sensors.ultrasonic:Ultrasonic",
+        "radar": "fleetloop.envs.sensors.radar:Radar",
         "imu": "fleetloop.envs.sensors.imu:Imu",
         "gnss": "fleetloop.envs.sensors.gnss:Gnss",
         "magnetometer": "fleetloop.envs.sensors.magnetometer:Magnetometer",

@@ -10,8 +10,10 @@ P.1814, eq. 5, after Carbonneau and Wisely 1998].
 Fog that shines back is a soft target of backscatter 0.046 / visibility per metre and steradian
 [Rasshofer et al. 2011, "Influences of weather phenomena on automotive laser radar systems"], of
 which a pulse lights `pulse_m` at a time, so that its echo falls as exp(-2 a r) / r^2 [Hahner et al.
-2021, "Fog simulation on real LiDAR point clouds for 3D object detection in adverse weather"]. The
-range of a return is drawn from that same law: where a photon from fog was scattered.
+2021, "Fog simulation on real LiDAR point clouds for 3D object detection in adverse weather"], and
+is dimmed near the sensor, where the receiver does not see the whole beam yet: the same papers'
+overlap, a ramp. (Surfaces so near are far over the threshold anyway, and intensity is calibrated.)
+The range of a return is drawn from that same law: where a photon from fog was scattered.
 
 Rain that shines back is single drops, whose sizes follow Marshall and Palmer 1948, N(D) = 8000
 exp(-4.1 R^-0.21 D) per m^3 and mm. As in Kilic et al. 2021, "Lidar light scattering augmentation
@@ -62,13 +64,21 @@ def fog_power(range_m: FloatArray, air: Surroundings, beams: BeamTable) -> Float
     # A diffuse surface of reflectivity rho returns rho / pi per steradian.
     layer = backscatter * beams.pulse_m * math.pi / 0.10
     faded = np.exp(-2.0 * extinction_1_m(air) * range_m)
-    return np.asarray(layer * (beams.range_10_m / range_m) ** 2 * faded)
+    spread = (beams.range_10_m / range_m) ** 2
+    return np.asarray(layer * spread * faded * overlap(range_m, beams))
+
+
+def overlap(range_m: FloatArray, beams: BeamTable) -> FloatArray:
+    """Part of the beam that the receiver sees, by range."""
+    begin, end = beams.overlap_m
+    return np.clip((range_m - begin) / (end - begin), 0.0, 1.0)
 
 
 def smallest_drop_mm(range_m: FloatArray, air: Surroundings, beams: BeamTable) -> FloatArray:
     """Diameter of the drops that just return the threshold's power, by range."""
     width_m = np.sqrt(_beam_area_m2(range_m, beams) * 4.0 / math.pi)
     needed = math.sqrt(0.10 / DROP_REFLECTIVITY) * range_m / beams.range_10_m
+    needed = needed / np.sqrt(np.maximum(overlap(range_m, beams), 1e-9))
     return np.asarray(1e3 * width_m * needed * np.exp(extinction_1_m(air) * range_m))
 
 
@@ -89,11 +99,11 @@ def fog_echoes(
 ) -> tuple[Image, Image]:
     """Range and power of the fog's echo before the surface, for each beam."""
     grid = _grid(beams)
-    density = np.exp(-2.0 * extinction_1_m(air) * grid) / grid**2
+    density = fog_power(grid, air, beams)
     cumulative = _integral(density, grid)
     reach = np.interp(surface_m, grid, cumulative)
-    drawn = np.interp(rng.random(surface_m.shape) * reach, cumulative, grid)
-    power = np.where(surface_m > grid[0], fog_power(drawn, air, beams), 0.0)
+    drawn = _inverse(rng.random(surface_m.shape) * reach, cumulative, grid)
+    power = np.where(reach > 0.0, fog_power(drawn, air, beams), 0.0)
     return drawn.astype(np.float32), power.astype(np.float32)
 
 
@@ -106,9 +116,7 @@ def rain_echoes(
     waited = rng.exponential(size=surface_m.shape)
     excess_mm = rng.exponential(1.0 / _slope_1_mm(air), size=surface_m.shape)
     met = waited < np.interp(surface_m, grid, expected)
-    # Where the rate is 0 the integral stands still: interpolation needs it to grow.
-    growing = np.concatenate([[True], np.diff(expected) > 0.0])
-    range_m = np.interp(waited, expected[growing], grid[growing])
+    range_m = _inverse(waited, expected, grid)
     seen_mm = smallest_drop_mm(range_m, air, beams)
     size = math.sqrt(FAINTEST) * seen_mm + excess_mm
     power = np.where(met, np.square(size / seen_mm), 0.0)
@@ -133,3 +141,10 @@ def _integral(density: FloatArray, grid: FloatArray) -> FloatArray:
     """Trapezium rule from the first point on."""
     steps = 0.5 * (density[1:] + density[:-1]) * np.diff(grid)
     return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _inverse(wanted: FloatArray, cumulative: FloatArray, grid: FloatArray) -> FloatArray:
+    """Where an integral reaches the wanted values."""
+    # Where the density is 0 the integral stands still: of such points only the last may stay.
+    last = np.append(np.diff(cumulative) > 0.0, True)
+    return np.asarray(np.interp(wanted, cumulative[last], grid[last]))

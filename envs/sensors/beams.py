@@ -33,6 +33,8 @@ class BeamTable:
         divergence_rad: Full angles of a beam, horizontal and vertical.
         aperture_m: Width of a beam where it leaves the window.
         separation_m: Distance between two echoes of one pulse that are told apart.
+        overlap_m: Where the receiver begins to look into the beam, and where it sees all of it:
+            what shines back nearer is dimmed. Data sheets are silent on it; these are ours.
         pulse_m: Effective length of a pulse in range: speed of light times duration over two.
     """
 
@@ -48,6 +50,7 @@ class BeamTable:
     divergence_rad: tuple[float, float] = (3.0e-3, 1.5e-3)
     aperture_m: float = 0.01
     separation_m: float = 1.0
+    overlap_m: tuple[float, float] = (0.5, 3.0)
     pulse_m: float = 0.9
 
     def __post_init__(self) -> None:
@@ -71,6 +74,8 @@ class BeamTable:
         for name in ("range_sd_m", "resolution_m"):
             if not getattr(self, name) >= 0.0:
                 raise ConfigError(f"{name} of a beam table must be 0 or more.")
+        if not 0.0 <= self.overlap_m[0] < self.overlap_m[1]:
+            raise ConfigError(f"overlap_m of a beam table is {self.overlap_m}: it must grow.")
         if len(self.divergence_rad) != 2 or not all(0.0 < a < 0.2 for a in self.divergence_rad):
             raise ConfigError(
                 f"divergence_rad of a beam table is {self.divergence_rad}: use two angles above 0 "

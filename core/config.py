@@ -21,7 +21,7 @@ import numpy as np
 
 from fleetloop.core.digest import canonical_json
 from fleetloop.core.errors import ConfigError
-from fleetloop.core.frames import Pose
+from fleetloop.core.frames import FloatArray, Pose
 
 C = TypeVar("C")
 
@@ -113,8 +113,6 @@ def _build_dataclass(kind: Any, data: Any, where: str) -> Any:  # noqa: ANN401
         raise ConfigError(
             f"{where} has no field {unknown[0]!r}. It has: {', '.join(sorted(fields))}."
         )
-    if kind is Pose:
-        return Pose(np.array(data["position_m"]), np.array(data["quaternion_xyzw"]))
     missing = [
         name
         for name, f in fields.items()
@@ -124,7 +122,16 @@ def _build_dataclass(kind: Any, data: Any, where: str) -> Any:  # noqa: ANN401
     ]
     if missing:
         raise ConfigError(f"{where} lacks the field {missing[0]!r}: add it.")
+    if kind is Pose:
+        return Pose(**{name: _build_array(data[name], f"{where}.{name}") for name in fields})
     return kind(**{name: _build(hints[name], data[name], f"{where}.{name}") for name in data})
+
+
+def _build_array(data: Any, where: str) -> FloatArray:  # noqa: ANN401
+    try:
+        return np.array(data, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where} is {data!r}, but should be numbers.") from error
 
 
 def _build_union(kinds: tuple[Any, ...], data: Any, where: str) -> Any:  # noqa: ANN401

@@ -67,7 +67,8 @@ class EpisodeDigest:
             self._add_array(arrays[name])
 
     def _add_array(self, array: npt.NDArray[Any]) -> None:
-        array = np.ascontiguousarray(array)
+        # Not `ascontiguousarray`: it makes () into (1,), and the two would be told as one.
+        array = np.asarray(array, order="C")
         self._add_text(f"{array.dtype.str}{array.shape}")
         self._hash.update(array.data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -55,6 +56,39 @@ def test_periods_of_dividing_rates_are_exact(hz, period):
 def test_a_rate_that_does_not_divide_names_those_that_do(hz, rate_hz, nearest):
     with pytest.raises(ConfigError, match=nearest):
         TickRate(hz).period_ticks(rate_hz)
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, -10.0, math.nan, math.inf])
+def test_rates_that_are_none_are_refused(rate_hz):
+    with pytest.raises(ConfigError, match="must be positive"):
+        TickRate(240).period_ticks(rate_hz)
+
+
+def test_a_rate_faster_than_physics_is_refused():
+    assert TickRate(240).period_ticks(240) == 1
+    with pytest.raises(ConfigError, match="faster than physics at 240 Hz"):
+        TickRate(240).period_ticks(480)
+
+
+@pytest.mark.parametrize("hz", [0, -1, 100_001, 240.0, "240", True, None])
+def test_physics_rates_that_are_none_are_refused(hz):
+    with pytest.raises(ConfigError, match="physics rate"):
+        TickRate(hz)
+
+
+@pytest.mark.parametrize(
+    ("period", "phase", "word"),
+    [(0, 0, "at least 1"), (-1, 0, "at least 1"), (5, 5, "shift by"), (5, -1, "shift by")],
+)
+def test_schedules_that_are_none_are_refused(period, phase, word):
+    with pytest.raises(ConfigError, match=word):
+        Schedule(period, phase)
+
+
+@pytest.mark.parametrize("time_s", [math.nan, math.inf, -math.inf])
+def test_times_that_are_none_are_refused(time_s):
+    with pytest.raises(ConfigError, match="not finite"):
+        ns_from_s(time_s)
 
 
 @given(st.floats(0, 1e6))

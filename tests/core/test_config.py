@@ -86,6 +86,24 @@ def test_poses_arrays_and_numpy_numbers_have_a_plain_form():
     np.testing.assert_array_equal(again.matrix, Pose.of(1.0, yaw_rad=0.5).matrix)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"position_m": [0, 0, 0]},
+        {"quaternion_xyzw": [0, 0, 0, 1]},
+        {"position_m": ["a", 0, 0], "quaternion_xyzw": [0, 0, 0, 1]},
+        {"position_m": None, "quaternion_xyzw": [0, 0, 0, 1]},
+        {"position_m": [[0, 0, 0], [0]], "quaternion_xyzw": [0, 0, 0, 1]},
+        {"position_m": {}, "quaternion_xyzw": [0, 0, 0, 1]},
+        {"position_m": [0, 0], "quaternion_xyzw": [0, 0, 0, 1]},
+        {"position_m": [0, 0, 0], "quaternion_xyzw": [0, 0, 0, 1], "scale": 2},
+    ],
+)
+def test_json_that_is_no_pose_is_a_config_error(data):
+    with pytest.raises(ConfigError):
+        from_json(Pose, data)
+
+
 def test_a_kind_leads_the_json_and_is_checked():
     assert next(iter(to_json(Inner()))) == "kind"
     with pytest.raises(ConfigError, match="kind 'inner'"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetloop.core.digest import EpisodeDigest, digest_arrays
+from fleetloop.core.digest import EpisodeDigest, canonical_json, digest_arrays
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.types import Event, Sample, Step, frozen_array
@@ -52,6 +52,7 @@ def of(*records) -> str:
         {"t_capture_ns": 21},
         {"t_arrival_ns": 31},
         {"world_T_sensor": Pose.of(1.0, 2.0 + 1e-15)},
+        {"world_T_sensor": Pose.of(1.0, 2.0, yaw_rad=1e-9)},
         {"data": {**SAMPLE.data, "b": np.float32([-0.5])}},
         {"data": {**SAMPLE.data, "b": np.float64([0.5])}},
         {"data": {**SAMPLE.data, "a": np.arange(6, dtype=np.int32).reshape(3, 2)}},
@@ -73,7 +74,11 @@ def test_any_change_of_a_sample_shows(change):
         {"terminated": True},
         {"truncated": True},
         {"events": ()},
+        {"events": (replace(STEP.events[0], t_ns=91),)},
+        {"events": (replace(STEP.events[0], kind="bang"),)},
+        {"events": (replace(STEP.events[0], detail={"with": "kerb"}),)},
         {"truth": {"speed": np.array(-1.0)}},
+        {"truth": {"speed": np.array([1.0])}},
         {"truth": {}},
     ],
 )
@@ -88,6 +93,8 @@ def test_order_and_number_of_records_show():
 def test_the_order_of_names_does_not_show():
     turned = replace(SAMPLE, data=dict(reversed(SAMPLE.data.items())))
     assert of(turned) == of(SAMPLE)
+    turned = replace(STEP, reward_terms=dict(reversed(STEP.reward_terms.items())))
+    assert of(turned) == of(STEP)
 
 
 def test_a_copy_goes_its_own_way():
@@ -109,14 +116,37 @@ def test_any_bit_of_an_array_shows(values, place, bit):
     assert digest_arrays({"a": array}) != digest_arrays({"a": flipped})
 
 
+def test_the_type_shows_where_bytes_and_shape_are_the_same():
+    kinds = [np.zeros(2, dtype) for dtype in ("int32", "uint32", "float32")]
+    assert len({digest_arrays({"a": array}) for array in kinds}) == 3
+
+
+def test_shapes_of_no_dimension_and_of_none_to_hold_show():
+    shapes = [(), (1,), (1, 1), (0,), (0, 2)]
+    assert len({digest_arrays({"a": np.ones(shape)}) for shape in shapes}) == len(shapes)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_has_one_form_and_no_nan(value):
+    assert canonical_json({"b": 1, "a": [True, None]}) == '{"a":[true,null],"b":1}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"value": value})
+
+
 def test_memory_layout_does_not_show():
     array = np.arange(12.0).reshape(3, 4)
     assert digest_arrays({"a": array}) == digest_arrays({"a": np.asfortranarray(array)})
 
 
-def test_times_of_a_sample_must_not_decrease():
+@pytest.mark.parametrize("wrong", [{"t_arrival_ns": 19}, {"t_capture_start_ns": 21}])
+def test_times_of_a_sample_must_not_decrease(wrong):
     with pytest.raises(ConfigError, match="must not decrease"):
-        replace(SAMPLE, t_arrival_ns=19)
+        replace(SAMPLE, **wrong)
+
+
+def test_the_reward_is_the_sum_of_its_terms():
+    assert STEP.reward == -0.75
+    assert replace(STEP, reward_terms={}).reward == 0.0
 
 
 def test_frozen_arrays_are_copies_that_cannot_change():
@@ -124,5 +154,6 @@ def test_frozen_arrays_are_copies_that_cannot_change():
     kept = frozen_array(source)
     source[0] = 9
     assert kept.tolist() == [0, 1, 2]
+    assert frozen_array(np.zeros((2, 3)).T).flags.c_contiguous
     with pytest.raises(ValueError, match="read-only"):
         kept[0] = 1

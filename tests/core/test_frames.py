@@ -49,6 +49,17 @@ def test_a_pose_and_its_inverse_cancel(pose):
     assert_same(pose.inverse() @ pose, Pose.identity())
 
 
+@given(poses())
+def test_matrices_say_what_poses_say(pose):
+    np.testing.assert_allclose(np.linalg.inv(pose.matrix), pose.inverse().matrix, atol=1e-7)
+    assert_same(Pose.from_matrix(pose.matrix), pose)
+
+
+def test_a_pose_is_chained_with_poses_alone():
+    with pytest.raises(TypeError):
+        Pose.identity() @ 2.0
+
+
 @given(poses(), vectors)
 def test_points_move_as_the_matrix_says(pose, point):
     by_matrix = (pose.matrix @ np.append(point, 1.0))[:3]
@@ -77,11 +88,12 @@ def test_rotations_survive_every_form(vector):
     assert np.linalg.det(matrix) == pytest.approx(1.0)
     back = quaternion_from_rotation(matrix)
     assert abs(float(back @ quaternion)) == pytest.approx(1.0)
+    assert back[3] >= 0.0
     again = quaternion_from_rotation_vector(rotation_vector_from_quaternion(quaternion))
     assert abs(float(again @ quaternion)) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("axis", np.eye(3))
+@pytest.mark.parametrize("axis", [*np.eye(3), np.array([0.48, -0.6, 0.64])])
 @pytest.mark.parametrize("turn_rad", [0.0, 1e-9, 0.5, np.pi - 1e-9, np.pi])
 def test_half_turns_and_tiny_turns_keep_their_precision(axis, turn_rad):
     quaternion = quaternion_from_rotation_vector(axis * turn_rad)
@@ -140,6 +152,14 @@ def test_batches_give_what_single_calls_give():
 def test_a_point_off_the_axis_moves_with_the_turn():
     twist = Twist(np.array([1.0, 0, 0]), np.array([0, 0, 2.0]))
     np.testing.assert_allclose(twist.at_offset([0, 3, 0]).linear_m_s, [1 - 6, 0, 0])
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2), np.array([0, 0, np.inf]), np.array(0.0)])
+def test_twists_that_are_none_are_refused(wrong):
+    with pytest.raises(ConfigError, match="linear_m_s of a twist"):
+        Twist(wrong, np.zeros(3))
+    with pytest.raises(ConfigError, match="angular_rad_s of a twist"):
+        Twist(np.zeros(3), wrong)
 
 
 @pytest.mark.parametrize(

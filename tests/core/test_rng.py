@@ -49,8 +49,11 @@ def test_names_do_not_run_together():
     b = child_generator(1, "a", "bc").random(4)
     c = child_generator(1, "1").random(4)
     d = child_generator(1, 1).random(4)
+    e = child_generator(1, "a", "b").random(4)
+    f = child_generator(1, "astr:b").random(4)
     assert (a != b).any()
     assert (c != d).any()
+    assert (e != f).any()
 
 
 def test_streams_are_even_and_unrelated():

@@ -86,6 +86,24 @@ def test_missing_and_unknown_fields_are_named():
     schema.check({"a": good, "b": good})
     with pytest.raises(SchemaError, match=r"missing \['b'\].*unknown \['c'\]"):
         schema.check({"a": good, "c": good})
+    with pytest.raises(SchemaError, match=r"missing \['b'\], unknown none"):
+        schema.check({"a": good})
+    with pytest.raises(SchemaError, match=r"missing none, unknown \['c'\]"):
+        schema.check({"a": good, "b": good, "c": good})
+
+
+def test_the_order_of_fields_shows_in_the_digest():
+    other = Field(shape=(), dtype="bool", unit="1")
+    there, back = Schema({"a": FIELD, "b": other}), Schema({"b": other, "a": FIELD})
+    assert there.digest() != back.digest()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bounds"),
+    [("bool", (0, 1)), ("uint8", (0, 255)), ("int16", (-32768, 32767)), ("float32", (-1e9, 1e9))],
+)
+def test_bounds_are_cut_to_what_the_type_holds(dtype, bounds):
+    assert Field(shape=(), dtype=dtype, unit="1", low=-1e9, high=1e9).bounds == bounds
 
 
 @pytest.mark.parametrize(

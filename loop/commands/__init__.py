@@ -1,0 +1,22 @@
+"""The commands of `fleetloop`, by name. Adding one is one file and one line.
+
+Each is a function whose options Typer reads. The modules are light: what a command works with is
+imported inside it, so that `fleetloop --help` is quick and needs no physics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleetloop.core.registry import Registry
+
+COMMANDS: Registry[Callable[..., None]] = Registry(
+    "command",
+    {
+        "record": "fleetloop.loop.commands.record:record",
+        "replay": "fleetloop.loop.commands.replay:replay",
+        "repair": "fleetloop.loop.commands.repair:repair",
+        "doctor": "fleetloop.loop.commands.doctor:doctor",
+        "list": "fleetloop.loop.commands.listing:list_names",
+    },
+)

@@ -1,0 +1,17 @@
+"""What all commands share: the console and options that many of them take."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console()
+
+Seed = Annotated[int, typer.Option(help="Of the first episode; each further one has the next.")]
+Threads = Annotated[int, typer.Option(help="Threads that trace rays; results do not depend on it.")]
+
+CORES = min(4, len(os.sched_getaffinity(0)))
+"""Default of `Threads`."""

@@ -27,6 +27,7 @@ from fleetloop.core.errors import (
     UnknownNameError,
 )
 from fleetloop.core.frames import Pose
+from fleetloop.core.lens import Lens
 from fleetloop.core.rng import child_generator
 from fleetloop.core.spec import Field, Schema
 from fleetloop.datasets.log.reader import EpisodeLog
@@ -42,7 +43,6 @@ from fleetloop.envs.sensors.base import Fault
 from fleetloop.envs.sensors.beams import beam_table
 from fleetloop.envs.sensors.camera import CameraConfig
 from fleetloop.envs.sensors.imu import ImuConfig
-from fleetloop.envs.sensors.lens import Lens
 from fleetloop.envs.sensors.lidar import LidarConfig
 from fleetloop.envs.tasks.lane_follow import LaneFollowConfig
 from fleetloop.envs.trace.material_presets import MATERIALS

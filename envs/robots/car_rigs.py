@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 
 from fleetloop.core.frames import BASE_T_OPTICAL, Pose
+from fleetloop.core.lens import Lens
 from fleetloop.envs.robots.base import Rig
 from fleetloop.envs.sensors.base import SensorConfig
 from fleetloop.envs.sensors.camera import CameraConfig
 from fleetloop.envs.sensors.encoder import SteeringAngleConfig
 from fleetloop.envs.sensors.gnss import GnssConfig
 from fleetloop.envs.sensors.imu import ImuConfig
-from fleetloop.envs.sensors.lens import Lens
 from fleetloop.envs.sensors.lidar import LidarConfig
 from fleetloop.envs.sensors.wheel_speed import WheelSpeedConfig
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
+from fleetloop.core.lens import Lens
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
 from fleetloop.envs.sensors.imager import ImagerConfig, expose, fixed_pattern
-from fleetloop.envs.sensors.lens import Lens
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.view import View
 

@@ -118,7 +118,7 @@ class Lens:
         )
 
     def directions(self) -> npt.NDArray[np.float32]:
-        """Ray of every pixel, (height, width, 3), optical frame, for `trace.RayGrid`.
+        """Ray of every pixel, (height, width, 3), optical frame, for a tracer.
 
         Of z = 1 for a pinhole, of unit length otherwise.
         """

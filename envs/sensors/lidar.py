@@ -111,7 +111,7 @@ class Lidar:
     def __init__(self, config: LidarConfig) -> None:
         self.config = config
         self._shape = (len(config.beams.elevations_rad), config.beams.azimuths)
-        tile = _tile(self._shape[0])
+        tile = _tile(self._shape[0], config.sweep_s > 0.0)
         self._directions = beam_directions(config.beams)
         self._grids = tuple(
             _grid(config, beam_directions(config.beams, tuple(spot)), tile)
@@ -120,8 +120,9 @@ class Lidar:
         self._columns_per_slot = tile[1] if config.sweep_s > 0.0 else self._shape[1]
         slots = self._grids[0].n_slots
         # Slot k covers columns k*c to (k+1)*c; it is traced at the middle of its time.
-        middle = (np.arange(slots) + 0.5) * self._columns_per_slot / config.beams.azimuths
-        self._slot_offset_s = config.sweep_s * (np.minimum(middle, 1.0) - 1.0)
+        edges = np.minimum(np.arange(slots + 1) * self._columns_per_slot, config.beams.azimuths)
+        middle = 0.5 * (edges[1:] + edges[:-1]) / config.beams.azimuths
+        self._slot_offset_s = config.sweep_s * (middle - 1.0)
         self.schema = _schema(config, self._shape)
         self.scan_s = config.sweep_s
 
@@ -330,11 +331,13 @@ def _label(
     return np.where(valid & (source < len(images)), found, none)
 
 
-def _tile(beams: int) -> tuple[int, int]:
-    """As many beams in a tile as the table has, to the next power of two, so columns stay few."""
-    if beams == 1:
-        return 1, 128
-    rows = min(128, max(8, 2 ** math.ceil(math.log2(beams))))
+def _tile(beams: int, sweeps: bool) -> tuple[int, int]:
+    """As many beams in a tile as the table has, to the next power of two, so columns stay few.
+
+    A tile has one time: few beams that sweep leave most of theirs empty, so as not to be coarse.
+    """
+    fewest = 16 if sweeps else 1
+    rows = min(128, max(fewest, 2 ** math.ceil(math.log2(beams))))
     return rows, 128 // rows
 
 

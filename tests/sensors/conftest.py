@@ -1,9 +1,10 @@
-"""A robot that is nothing but numbers, for sensors of the body."""
+"""A robot that is nothing but numbers, for sensors of the body, and scenes to look at for others."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from fleetloop.core.frames import Pose, Twist
+from fleetloop.envs.path import LinkTrack, SensorPath
 from fleetloop.envs.sensors.base import (
     Capture,
     Fault,
@@ -21,10 +23,13 @@ from fleetloop.envs.sensors.base import (
     State,
     Surroundings,
 )
+from fleetloop.envs.trace.scene import Scene
+from fleetloop.envs.trace.tracer import trace
 
 Record = dict[str, npt.NDArray[Any]]
 MakeCapture = Callable[..., Capture]
 TakeRecord = Callable[..., Record]
+Look = Callable[..., Record]
 
 
 class _NoPath:
@@ -100,6 +105,43 @@ def _record(
         rows.append(data)
         state = following
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _look(
+    sensor: Sensor,
+    scene: Scene,
+    *,
+    pose: Pose | None = None,
+    velocity: npt.ArrayLike = (0.0, 0.0, 0.0),
+    rate: npt.ArrayLike = (0.0, 0.0, 0.0),
+    surroundings: Surroundings | None = None,
+    faults: Iterable[Fault] = (),
+    seed: int = 0,
+    threads: int = 1,
+) -> Record:
+    """One capture of a sensor that looks, from a link that always moved with this twist."""
+    base = _capture(
+        1.0, mount=sensor.config.link_T_sensor, pose=pose, velocity=velocity, rate=rate,
+        surroundings=surroundings, faults=faults,
+    )  # fmt: skip
+    track = LinkTrack(window_s=1.0)
+    track.clear(base.link.twist)
+    at = base.link.world_T_link
+    track.add(1.0, at.position_m, at.quaternion_xyzw)
+    capture = replace(base, path=SensorPath(track, base.link_T_sensor, 1.0), scene=scene)
+    rng = np.random.default_rng(seed)
+    state = sensor.initial_state(rng)
+    views = sensor.views(capture, state, rng)
+    traced = trace([(scene, view) for view in views], threads=threads)
+    data, _ = sensor.measure(capture, traced, state, rng)
+    sensor.schema.check(data)
+    return data
+
+
+@pytest.fixture(scope="session")
+def look() -> Look:
+    """Makes one capture of a sensor in a scene and returns what it reports."""
+    return _look
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,8 @@ class LidarConfig(SensorConfig):
     Attributes:
         beams: Optics; presets by `beam_table("hdl32e")`.
         sweep_s: From the first to the last column; 0 takes all at once. Must not exceed the period.
-        range_min_m: What is nearer is not reported; the table's if None.
+        range_min_m: What is nearer is not reported; the table's if None. It hides what is behind.
+        housing_m: Shapes nearer than this are the sensor's own housing: they are looked through.
         sub_rays: Rays that sample each beam's spot: 1, 7, 19 or 37. One is a line without width;
             costs grow with it.
         returns: Which echo of a beam is reported; `dual` adds the `second_` fields.
@@ -71,6 +72,7 @@ class LidarConfig(SensorConfig):
     beams: BeamTable = field(default_factory=lambda: beam_table("generic32"))
     sweep_s: float = 0.1
     range_min_m: float | None = None
+    housing_m: float = 0.10
     sub_rays: int = 1
     returns: ReturnMode = "strongest"
     noise: bool = True
@@ -87,6 +89,11 @@ class LidarConfig(SensorConfig):
         if not 0.0 <= self.nearest_m < self.beams.range_max_m:
             raise ConfigError(
                 f"range_min_m of LiDAR {self.name!r} is {self.range_min_m}: use 0 to below "
+                f"{self.beams.range_max_m} m."
+            )
+        if not 0.0 <= self.housing_m < self.beams.range_max_m:
+            raise ConfigError(
+                f"housing_m of LiDAR {self.name!r} is {self.housing_m}: use 0 to below "
                 f"{self.beams.range_max_m} m."
             )
         if self.returns not in RETURN_MODES:
@@ -150,7 +157,7 @@ class Lidar:
                 rotation=rotation,
                 outputs=frozenset(wanted),
                 time_offset_s=self._slot_offset_s,
-                t_min_m=self.config.nearest_m,
+                t_min_m=self.config.housing_m,
                 t_max_m=self.config.beams.range_max_m,
             )
             for rays in self._grids
@@ -207,13 +214,14 @@ class Lidar:
         table, beams = capture.scene.materials, self.config.beams
         material, range_m = images["material"], images["range"]
         facing = np.maximum(images["incidence"], np.float32(0.02))
-        seen = table.column("lidar_reflectivity") * (1.0 + table.column("retro"))
-        returned = seen[material] * facing * (self._window(capture) / np.float32(0.10))
+        sent_back = table.column("lidar_reflectivity") * (1.0 + table.column("retro"))
+        returned = sent_back[material] * facing * (self._window(capture) / np.float32(0.10))
         extinction = extinction_1_m(capture.surroundings)
         if extinction > 0.0:
             returned = returned * np.exp(np.float32(-2.0 * extinction) * range_m)
         spread = (np.float32(beams.range_10_m) / np.maximum(range_m, np.float32(0.1))) ** 2
-        return np.where(images["hit"], returned * spread, np.float32(0.0)).astype(np.float32)
+        seen = images["hit"] & (range_m >= np.float32(self.config.nearest_m))
+        return np.where(seen, returned * spread, np.float32(0.0)).astype(np.float32)
 
     def _window(self, capture: Capture) -> np.float32:
         """Part of the light that passes the window there and back."""

@@ -32,7 +32,7 @@ class Scanner2dConfig(SensorConfig):
         beams: Optics with a single elevation; presets `beam_table("tim571")` and "ust10lx".
         sweep_s: From the first to the last ray. The TiM571's mirror turns at 15 Hz and looks out
             for 270 of 360 degrees.
-        sub_rays, returns, noise, labels: As in `LidarConfig`.
+        housing_m, sub_rays, returns, noise, labels: As in `LidarConfig`.
     """
 
     KIND: ClassVar[str] = "scanner2d"
@@ -40,6 +40,7 @@ class Scanner2dConfig(SensorConfig):
 
     beams: BeamTable = field(default_factory=lambda: beam_table("tim571"))
     sweep_s: float = 0.05
+    housing_m: float = 0.10
     sub_rays: int = 1
     returns: ReturnMode = "strongest"
     noise: bool = True
@@ -112,6 +113,7 @@ def _as_lidar(config: Scanner2dConfig) -> LidarConfig:
         rate_hz=config.rate_hz,
         beams=config.beams,
         sweep_s=config.sweep_s,
+        housing_m=config.housing_m,
         sub_rays=config.sub_rays,
         returns=config.returns,
         noise=config.noise,

@@ -51,8 +51,8 @@ BIAS_JUMP_M = 0.30
 class LidarConfig(SensorConfig):
     """A LiDAR.
 
-    Its own faults: `dead_beams` (severity: part of the beams), `dirty_window` (0.9 of the light is
-    lost at severity 1), `bias_jump` (see `BIAS_JUMP_M`).
+    Its own faults: `dead_beams` (severity: part of the beams, rounded up), `dirty_window` (0.9 of
+    the light is lost at severity 1), `bias_jump` (see `BIAS_JUMP_M`).
 
     Attributes:
         beams: Optics; presets by `beam_table("hdl32e")`.
@@ -136,7 +136,7 @@ class Lidar:
     def initial_state(self, rng: np.random.Generator) -> State:
         """Which beams die first under a fault, and where a bias jumps to."""
         return {
-            "weakness": rng.random(self._shape[0]),
+            "dies_as": rng.permutation(self._shape[0]),
             "jump_sign": rng.choice([-1.0, 1.0], 1),
         }
 
@@ -180,7 +180,8 @@ class Lidar:
             light = light * (np.float32(1.0) + np.float32(POWER_JITTER) * jitter)
             seen = light >= 1.0
         if "dead_beams" in capture.faults:
-            seen &= (state["weakness"] >= capture.faults["dead_beams"].severity)[:, None]
+            dead = math.ceil(capture.faults["dead_beams"].severity * self._shape[0])
+            seen &= (state["dies_as"] >= dead)[:, None]
         first, second, twice = choose_echoes(light, seen, self.config.returns)
         once = np.any(seen, axis=0, keepdims=True)[0]
         data = self._report(capture, traced, echoes, light, first, once, state, rng)

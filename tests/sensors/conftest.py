@@ -1,4 +1,4 @@
-"""A robot that is nothing but numbers, for sensors of the body, and scenes to look at for others."""
+"""A robot that is nothing but numbers, for sensors of the body; one look at a scene for others."""
 
 from __future__ import annotations
 

@@ -168,10 +168,7 @@ def test_its_own_housing_is_looked_through(look):
 @pytest.mark.parametrize("severity", [0.1, 0.5, 1.0])
 def test_dead_beams_are_the_part_that_the_severity_says(look, severity):
     fault = Fault(kind="dead_beams", severity=severity)
-    scene = Scene()
-    for height in (-5.0, 5.0):
-        scene.add(Box((90.0, 90.0, 1.0)), (0, 0, height), material=WHITE)
-    sensor = lidar(beam_table("generic32"))
+    scene, sensor = wall_at(8.0), lidar(beam_table("generic32"))
     seen = look(sensor, scene, faults=(fault,))["valid"].any(axis=1)
     assert (~seen).sum() == math.ceil(32 * severity)
     again = look(sensor, scene, faults=(fault,))["valid"].any(axis=1)

@@ -1,4 +1,4 @@
-"""What can be chosen by name: tasks, robots with their rigs, sensors."""
+"""What can be chosen by name: tasks, robots with their rigs, sensors, formats."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from fleetloop.agents.experts import EXPERTS
 from fleetloop.core.config import from_json
+from fleetloop.datasets.export import EXPORTERS
 from fleetloop.envs.registration import ROBOTS, TASKS
 from fleetloop.envs.sensors import SENSORS
 
@@ -42,11 +43,21 @@ def sensors() -> Iterator[Row]:
         yield name, f"{_summary(sensor.CONFIG)} (modality {sensor.MODALITY})"
 
 
+def formats() -> Iterator[Row]:
+    """Each export format, its options, and the extra that it needs."""
+    for name in EXPORTERS:
+        kind = EXPORTERS.get(name)
+        options = ", ".join(kind.OPTIONS.__dataclass_fields__)
+        extra = f"; extra {kind.EXTRA}" if kind.EXTRA else ""
+        yield name, f"{_summary(kind)} (options {options}{extra})"
+
+
 LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "tasks": tasks,
     "robots": robots,
     "rigs": rigs,
     "sensors": sensors,
+    "formats": formats,
 }
 
 

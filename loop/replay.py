@@ -17,12 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.digest import EpisodeDigest
-from fleetloop.core.errors import StorageError
 from fleetloop.core.types import Sample, Step
 from fleetloop.core.versions import installed_versions
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.streams import CODECS, plan_streams
-from fleetloop.datasets.log.writer import SUFFIX
 from fleetloop.envs.env import RobotEnv
 from fleetloop.envs.registration import remake_env
 
@@ -44,20 +42,6 @@ class Replay:
     difference: str
     digest: str
     other_versions: tuple[str, ...]
-
-
-def logs_in(place: Path) -> list[Path]:
-    """The log that a path names, or all logs in a folder, sorted by name.
-
-    Raises:
-        StorageError: There is none.
-    """
-    if place.is_file():
-        return [place]
-    found = sorted(place.glob("*" + SUFFIX))
-    if not found:
-        raise StorageError(f"There is no {SUFFIX} file at {place}: record some first.")
-    return found
 
 
 def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> Replay:

@@ -182,7 +182,7 @@ class _Assembler:
     def _message(self, record: Message) -> Iterator[Sample | Step]:
         kind = self._channels[record.channel_id].metadata.get("stream")
         if kind == "step":
-            yield _step(StepMessage.FromString(record.data))
+            yield step_of(StepMessage.FromString(record.data))
         elif kind == "capture":
             capture = CaptureMessage.FromString(record.data)
             if capture.sensor in self.waiting or capture.sensor not in self._schemas:
@@ -208,20 +208,25 @@ class _Assembler:
             array.setflags(write=False)
         data = {name: started.data[name] for name in schema}
         schema.check(data, sensor)
-        capture = started.capture
-        yield Sample(
-            sensor=sensor,
-            seq=capture.seq,
-            t_capture_start_ns=capture.t_capture_start_ns,
-            t_capture_ns=capture.t_capture_ns,
-            t_arrival_ns=capture.t_arrival_ns,
-            world_T_sensor=Pose(np.array(capture.position_m), np.array(capture.quaternion_xyzw)),
-            data=data,
-            faults=tuple(capture.faults),
-        )
+        yield sample_of(started.capture, data)
 
 
-def _step(message: Any) -> Step:  # noqa: ANN401 - a protobuf class made at run time
+def sample_of(capture: Any, data: Mapping[str, Any]) -> Sample:  # noqa: ANN401 - a protobuf class
+    """A sample from its `Capture` message and its arrays."""
+    return Sample(
+        sensor=capture.sensor,
+        seq=capture.seq,
+        t_capture_start_ns=capture.t_capture_start_ns,
+        t_capture_ns=capture.t_capture_ns,
+        t_arrival_ns=capture.t_arrival_ns,
+        world_T_sensor=Pose(np.array(capture.position_m), np.array(capture.quaternion_xyzw)),
+        data=data,
+        faults=tuple(capture.faults),
+    )
+
+
+def step_of(message: Any) -> Step:  # noqa: ANN401 - a protobuf class made at run time
+    """A step from its message."""
     events = tuple(
         Event(t_ns=e.t_ns, kind=e.kind, detail=json.loads(e.detail_json)) for e in message.events
     )

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcap.records import Channel, McapRecord, Message, Metadata
+from mcap.records import Attachment, Channel, McapRecord, Message, Metadata
 from mcap.records import Schema as SchemaRecord
 from mcap.writer import CompressionType, Writer
 
@@ -105,6 +105,10 @@ class _Copy:
             self._add_message(record)
         elif isinstance(record, Metadata):
             self._add_metadata(record)
+        elif isinstance(record, Attachment):
+            self._writer.add_attachment(
+                record.create_time, record.log_time, record.name, record.media_type, record.data
+            )
 
     def _add_channel(self, record: Channel) -> None:
         if record.id in self._channels:

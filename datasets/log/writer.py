@@ -29,6 +29,7 @@ from fleetloop.core.digest import canonical_json
 from fleetloop.core.errors import ConfigError, StateError, StorageError
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Outcome, Sample, Step
+from fleetloop.datasets.calibration import ATTACHMENT, calibration_of, camera_message
 from fleetloop.datasets.log.messages import CaptureMessage, StepMessage, descriptor_set, put_array
 from fleetloop.datasets.log.streams import CODECS, plan_streams, stamp
 
@@ -207,11 +208,18 @@ class _OpenEpisode:
                 "schemas": _ordered_json(self._schemas),
             },
         )
+        calibration = calibration_of(meta.config, self._schemas)
+        text = json.dumps(to_json(calibration), indent=1, allow_nan=False).encode()
+        self._mcap.add_attachment(0, 0, ATTACHMENT, "application/json", text)
         for name, streams in self._streams.items():
             self._channel(f"/sensor/{name}", CaptureMessage, {"stream": "capture", "sensor": name})
             for stream in streams:
                 self._channel(stream.topic, CODECS[stream.kind].message, stream.metadata())
         self._channel("/step", StepMessage, {"stream": "step"})
+        for name, sensor in calibration.sensors.items():
+            message = camera_message(sensor)
+            if message is not None:
+                self._mirrored(f"/sensor/{name}/calibration", message, 0, 0)
 
     def _write_sample(self, sample: Sample) -> None:
         streams = self._streams[sample.sensor]

@@ -16,6 +16,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "record": "fleetloop.loop.commands.record:record",
         "replay": "fleetloop.loop.commands.replay:replay",
         "repair": "fleetloop.loop.commands.repair:repair",
+        "export": "fleetloop.loop.commands.export:export",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "list": "fleetloop.loop.commands.listing:list_names",
     },

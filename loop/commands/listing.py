@@ -14,7 +14,7 @@ from fleetloop.loop.terminal import console
 
 def list_names(
     what: Annotated[
-        str, typer.Argument(help="tasks, robots, rigs or sensors; all if left out.")
+        str, typer.Argument(help="tasks, robots, rigs, sensors or formats; all if left out.")
     ] = "",
 ) -> None:
     """Tell what can be chosen by name."""

@@ -15,8 +15,8 @@ def replay(
     threads: Threads = CORES,
 ) -> None:
     """Make recorded episodes again from seed and actions, and compare every byte."""
+    from fleetloop.datasets.recording import logs_in
     from fleetloop.loop.progress import progress_bar
-    from fleetloop.loop.replay import logs_in
     from fleetloop.loop.replay import replay as run
 
     logs = logs_in(place)

@@ -135,6 +135,19 @@ def test_logs_open_in_a_plain_mcap_reader(recorded):
     assert topics["/sensor/gnss/fix"] == "foxglove.LocationFix"
 
 
+def test_export_turns_a_recording_into_another_format(recorded, tmp_path):
+    place, _ = recorded
+    told = fleetloop("export", "webdataset", place / "data", "out", "--set", "labels=false",
+                     cwd=tmp_path)  # fmt: skip
+    assert "out: 2 episodes" in told
+    assert "changed: front.rgb: JPEG in the log" in told
+    assert (
+        sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".json", ".json"] + [".tar"] * 2
+    )
+    told = fleetloop("export", "webdatset", place / "data", "more", cwd=tmp_path, check=2)
+    assert "Did you mean 'webdataset'?" in told
+
+
 def test_list_names_everything_that_is_registered(tmp_path):
     told = fleetloop("list", cwd=tmp_path)
     for name in ("fleetloop/LaneFollow-v0", "car", "front64", "vision8", "lidar", "imu"):

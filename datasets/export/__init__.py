@@ -1,0 +1,13 @@
+"""Recordings in the formats that other tools read; each is one file here and one line below."""
+
+from __future__ import annotations
+
+from fleetloop.core.registry import Registry
+from fleetloop.datasets.export.base import Exporter
+
+EXPORTERS: Registry[type[Exporter]] = Registry(
+    "export format",
+    {
+        "webdataset": "fleetloop.datasets.export.webdataset:WebDataset",
+    },
+)

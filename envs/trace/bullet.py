@@ -87,10 +87,14 @@ class BulletMirror:
             fixed: Read bodies without mass and joints again, after they were moved by hand.
         """
         self._scene.keep_previous()
+        known = set(self._scene.handles)
         changed = self._sync_bodies()
         if changed or self._layout is None:
             self._layout = _Layout(self._scene, self._bodies)
         self._read_poses(self._layout.all_bodies if changed or fixed else self._layout.moving)
+        if changed:
+            # What has just come has not moved from the origin to where it is.
+            self._scene.keep_previous([h for h in self._scene.handles if h not in known])
 
     def _sync_bodies(self) -> bool:
         """Adds, removes and replaces bodies; returns whether any shape came, went or changed."""

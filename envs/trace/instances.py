@@ -5,7 +5,7 @@ moving the whole world by 10 km changes nothing.
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fill_tables(
         dt = slot_time[slot]
         w_R_s = slot_rotation[slot]
         for row in range(len(position)):
-            _rotation_at(quaternion[row], angular[row], dt, w_R_l)
+            rotation_at(quaternion[row], angular[row], dt, w_R_l)
             entry = table[index, row]
             for i in range(3):
                 for j in range(3):
@@ -79,7 +79,7 @@ def _along(rotation, i, sphere):
 
 
 @inline
-def _rotation_at(q, angular, dt, out):
+def rotation_at(q, angular, dt, out):
     """Rotation matrix of quaternion q, turned on by angular velocity x dt (world axes)."""
     x, y, z, w = q[0], q[1], q[2], q[3]
     rate = np.sqrt(angular[0] ** 2 + angular[1] ** 2 + angular[2] ** 2)

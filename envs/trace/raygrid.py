@@ -12,7 +12,9 @@ memory as well: a block is culled first, then its tiles.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +39,12 @@ _CHUNK_TILES = 320
 _WINDOW_MARGIN = 2e-6
 # Rays further than this from the axis (cosine) make a pyramid meaningless: then nothing is culled.
 _MIN_AXIS_COSINE = 0.05
+
+
+Projection = Callable[
+    [npt.NDArray[np.float64]], tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+]
+"""Points (..., 3) of the sensor frame to pixels (..., 2), column and row, and which have one."""
 
 
 class Affine(NamedTuple):
@@ -75,6 +83,8 @@ class RayGrid:
         n_slots: How many time slots there are.
         depth_axis: Sensor axis along which "depth" is measured: 2 (z) for cameras, 0 (x) for
             range sensors.
+        projection: Where points land in the grid, such as `Lens.project`; optical flow needs it.
+            Pinhole grids know their own.
 
     Attributes:
         height, width: Size of the output images.
@@ -85,6 +95,10 @@ class RayGrid:
         tile_slot: (tiles,) int32.
         chunks: The units of work.
         affine: Intrinsics if the grid is a pinhole's, else None.
+        projection: As given, or the pinhole's own; None if neither.
+        turn_columns: Columns after which the grid comes back to its start (a panorama's or a
+            spinning LiDAR's width), 0 if it does not.
+        slot_at: (tile rows, tile columns) int32, the time slot of each tile by place.
     """
 
     def __init__(
@@ -94,6 +108,7 @@ class RayGrid:
         slot_of_tile: npt.ArrayLike | None = None,
         n_slots: int = 1,
         depth_axis: int = 2,
+        projection: Projection | None = None,
     ) -> None:
         self.directions = _checked_directions(directions)
         self.height, self.width = self.directions.shape[:2]
@@ -109,17 +124,20 @@ class RayGrid:
         self.depth_axis = depth_axis
         order, block_of_tile, block_boxes = _block_order(tile_rows, tile_columns)
         self.tile_origin = (order * np.array(tile)).astype(np.int32)
-        self.tile_slot = _checked_slots(slot_of_tile, (tile_rows, tile_columns), n_slots)[
-            order[:, 0], order[:, 1]
-        ]
+        self.slot_at = _checked_slots(slot_of_tile, (tile_rows, tile_columns), n_slots)
+        self.tile_slot = self.slot_at[order[:, 0], order[:, 1]]
         rays = self._gather(order, tile)
         self.tile_directions = np.ascontiguousarray(rays.transpose(0, 2, 1), dtype=np.float32)
-        self.tile_bounds = _bounds(rays.reshape(self.n_tiles, tile[0], tile[1], 3))
+        self.tile_bounds = pyramid_bounds(rays.reshape(self.n_tiles, tile[0], tile[1], 3))
         self._block_of_tile = block_of_tile
         self._block_bounds = np.concatenate(
             [self._block_bounds_of(box, tile) for box in block_boxes]
         )
         self.affine = _fit_affine(self.directions)
+        self.projection = projection
+        if projection is None and self.affine is not None:
+            self.projection = partial(project_pinhole, self.affine)
+        self.turn_columns = self.width if _comes_round(self.directions) else 0
         self.chunks = self._make_chunks(order, tile)
         self.unit_length = bool(
             np.allclose(np.linalg.norm(self.directions, axis=-1), 1.0, rtol=0.0, atol=1e-5)
@@ -153,7 +171,7 @@ class RayGrid:
     ) -> npt.NDArray[np.float32]:
         rows = slice(box[0] * tile[0], min(box[1] * tile[0], self.height))
         columns = slice(box[2] * tile[1], min(box[3] * tile[1], self.width))
-        return _bounds(self.directions[None, rows, columns].astype(np.float64))
+        return pyramid_bounds(self.directions[None, rows, columns].astype(np.float64))
 
     def _make_chunks(
         self, order: npt.NDArray[np.int64], tile: tuple[int, int]
@@ -193,6 +211,27 @@ def pinhole_directions(
     directions[..., 0] = (np.arange(width)[None, :] - cx) / fx
     directions[..., 1] = (np.arange(height)[:, None] - cy) / fy
     return directions.astype(np.float32)
+
+
+def project_pinhole(
+    affine: Affine, points: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Pixels (..., 2) (column, row) of points (..., 3), and which lie in front."""
+    seen = points[..., 2] > 0.0
+    depth = np.where(seen, points[..., 2], 1.0)
+    column = affine.fx * points[..., 0] / depth + affine.cx
+    row = affine.fy * points[..., 1] / depth + affine.cy
+    return np.stack([column, row], axis=-1), seen
+
+
+def _comes_round(directions: npt.NDArray[np.float32]) -> bool:
+    """Whether one more column would look where the first one does."""
+    if directions.shape[1] < 4:
+        return False
+    middle = directions[directions.shape[0] // 2].astype(np.float64)
+    first, second, last = (middle[k] / np.linalg.norm(middle[k]) for k in (0, 1, -1))
+    step, gap = np.linalg.norm(second - first), np.linalg.norm(first - last)
+    return bool(gap > 0.0 and abs(gap - step) < 1e-3 * step)
 
 
 def _checked_directions(directions: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -269,8 +308,8 @@ def _chunk_ranges(
     return [(int(block_begin[begin]), int(block_end[end - 1])) for begin, end in groups]
 
 
-def _bounds(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Pyramids around groups of rays, (groups, rows, columns, 3) -> (groups, PCOLS)."""
+def pyramid_bounds(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Pyramids around groups of rays, (groups, rows, columns, 3) float64 -> (groups, PCOLS)."""
     groups = len(rays)
     flat = rays.reshape(groups, -1, 3)
     norm = np.linalg.norm(flat, axis=2)

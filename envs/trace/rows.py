@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,22 @@ import numpy.typing as npt
 from fleetloop.envs.trace import layout
 
 Column = npt.NDArray[np.float64]
+
+
+class ScenePoses(NamedTuple):
+    """Where all shapes of a scene were at one instant, by handle; see `Scene.poses`.
+
+    Attributes:
+        handles: (n,) int64.
+        position_m, quaternion: (n, 3) and (n, 4), world; xyzw.
+        velocity_m_s, angular_velocity_rad_s: (n, 3), world.
+    """
+
+    handles: npt.NDArray[np.int64]
+    position_m: Column
+    quaternion: Column
+    velocity_m_s: Column
+    angular_velocity_rad_s: Column
 
 
 @dataclass(slots=True, eq=False)

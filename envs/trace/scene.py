@@ -19,7 +19,7 @@ from fleetloop.envs.trace.layout import MeshArrays
 from fleetloop.envs.trace.light import Light
 from fleetloop.envs.trace.material import Material, MaterialTable
 from fleetloop.envs.trace.meshes import MeshStore
-from fleetloop.envs.trace.rows import Rows
+from fleetloop.envs.trace.rows import Rows, ScenePoses
 from fleetloop.envs.trace.shapes import HeightField, Mesh, Shape, row_shape
 
 if TYPE_CHECKING:
@@ -254,10 +254,15 @@ class Scene:
             raise ConfigError(f"semantic is {semantic}; class ids lie in 0..255.")
         self._rows.integers[self._row(handle), layout.SEMANTIC] = semantic
 
-    def keep_previous(self) -> None:
-        """Remembers the present poses as those of the previous frame, for optical flow."""
-        self._rows.previous_position_m[: self._count] = self._rows.position_m[: self._count]
-        self._rows.previous_quaternion[: self._count] = self._rows.quaternion[: self._count]
+    def keep_previous(self, handles: Handles | None = None) -> None:
+        """Remembers the present poses as those of the previous frame, for optical flow.
+
+        Args:
+            handles: Of which shapes; all if None.
+        """
+        rows = slice(0, self._count) if handles is None else self.rows_of(handles)
+        self._rows.previous_position_m[rows] = self._rows.position_m[rows]
+        self._rows.previous_quaternion[rows] = self._rows.quaternion[rows]
 
     def shape(self, handle: int) -> Shape:
         """The shape behind a handle."""
@@ -268,6 +273,15 @@ class Scene:
         """World position (3,) and quaternion xyzw (4,) of a shape."""
         row = self._row(handle)
         return self._rows.position_m[row].copy(), self._rows.quaternion[row].copy()
+
+    def poses(self) -> ScenePoses:
+        """Where everything is now, to be kept until the next frame of one sensor.
+
+        Sensors have rates of their own, so each keeps the poses of its last capture and hands them
+        to the optical flow of its next one as `View.previous_poses`.
+        """
+        handles = np.array(self._handle_of_row, dtype=np.int64)
+        return ScenePoses(handles, *(column.copy() for column in self.motion))
 
     @property
     def handles(self) -> tuple[int, ...]:
@@ -305,6 +319,23 @@ class Scene:
             self._rows.velocity_m_s[:n],
             self._rows.angular_velocity_rad_s[:n],
         )
+
+    def motion_at(self, poses: ScenePoses) -> tuple[npt.NDArray[np.float64], ...]:
+        """As `motion`, where the rows were at other poses.
+
+        Shapes that were added since are taken to have stood where they are now.
+        """
+        now = self.motion
+        handles = np.array(self._handle_of_row, dtype=np.int64)
+        if np.array_equal(handles, poses.handles):
+            return poses[1:]
+        order = np.argsort(poses.handles)
+        known = np.isin(handles, poses.handles)
+        at = order[np.searchsorted(poses.handles, handles[known], sorter=order)]
+        then = tuple(column.copy() for column in now)
+        for column, before in zip(then, poses[1:], strict=True):
+            column[known] = before[at]
+        return then
 
     @property
     def previous_motion(self) -> tuple[npt.NDArray[np.float64], ...]:

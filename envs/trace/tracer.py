@@ -9,7 +9,7 @@ bytes of the result do not depend on the number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from fleetloop.envs.trace.attributes import (
     write_basic,
     write_surface,
 )
+from fleetloop.envs.trace.flow import Moment, carry, occluded, write_flow, write_mask
 from fleetloop.envs.trace.instances import fill_tables
 from fleetloop.envs.trace.layout import (
     ICOLS,
@@ -40,7 +41,7 @@ from fleetloop.envs.trace.pool import shared_pool
 from fleetloop.envs.trace.raster import mark_dense, raster
 from fleetloop.envs.trace.raygrid import Chunk
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.view import OUTPUTS, View
+from fleetloop.envs.trace.view import FLOW_OUTPUTS, OUTPUTS, View
 from fleetloop.envs.trace.visibility import visibility
 
 Image = npt.NDArray[Any]
@@ -92,6 +93,14 @@ class Frame:
     basic: BasicImages | None
     surface: SurfaceImages | None
     painter: Painter | None
+    previous: Frame | None
+
+    @property
+    def moment(self) -> Moment:
+        """Sensor and shapes at the time of this frame."""
+        view = self.view
+        sensor = (view.position_m, view.rotation, self.time_offset_s)
+        return Moment(*sensor, *self.motion)
 
 
 def prepare(scene: Scene, view: View) -> Frame:
@@ -113,7 +122,7 @@ def prepare(scene: Scene, view: View) -> Frame:
     dims, spheres = scene.bodies
     t_min = np.full((1, LANES), view.t_min_m, np.float32)
     rows = scene.row_integers
-    return Frame(
+    frame = Frame(
         scene,
         view,
         rows,
@@ -128,6 +137,25 @@ def prepare(scene: Scene, view: View) -> Frame:
         basic,
         surface,
         None if view.outputs.isdisjoint({"hdr", "rgb"}) else prepare_painter(scene, view),
+        None,
+    )
+    if view.outputs.isdisjoint(FLOW_OUTPUTS):
+        return frame
+    return replace(frame, previous=_previous(frame))
+
+
+def _previous(frame: Frame) -> Frame:
+    """The frame before, as far as flow needs it: poses of sensor and shapes, no images."""
+    view, scene = frame.view, frame.scene
+    assert view.previous_position_m is not None, "View asks for it"
+    assert view.previous_rotation is not None
+    poses = view.previous_poses
+    motion = scene.previous_motion if poses is None else scene.motion_at(poses)
+    before = replace(
+        view, position_m=view.previous_position_m, rotation=view.previous_rotation
+    )  # fmt: skip
+    return replace(
+        frame, view=before, motion=motion, images={}, basic=None, surface=None, painter=None
     )
 
 
@@ -201,6 +229,33 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
             SlotMotion(chunk.slots, view.rotation, frame.motion[2], frame.motion[3]),
             frame.surface,
         )
+    if frame.previous is not None:
+        _flow(frame, frame.previous, chunk, gbuffer)
     if frame.painter is not None:
         hdr = shade(frame.painter, chunk.arrays, chunk.slots, instances, frame.meshes, gbuffer)
         write_picture(frame.painter, view.rays, chunk.arrays, hdr, frame.images)
+
+
+def _flow(frame: Frame, previous: Frame, chunk: Chunk, gbuffer: GBuffer) -> None:
+    """Flow images of one chunk."""
+    rays, images = frame.view.rays, frame.images
+    tiles, slots = chunk.arrays, chunk.slots
+    now, before = frame.moment, previous.moment
+    place = (tiles.tiles, rays.tile_origin, rays.tile_width)
+    if "flow_backward" in images or "flow_occluded" in images:
+        carried = carry(rays, tiles, slots, gbuffer, now, before)
+        if "flow_backward" in images:
+            flow = images["flow_backward"]
+            write_flow(*place, rays.turn_columns, carried.pixels, carried.seen, flow)
+        if "flow_occluded" in images:
+            bodies, limits = (frame.dims, frame.spheres), (frame.view.t_min_m, frame.view.t_max_m)
+            hidden = occluded(
+                rays, tiles, slots, gbuffer, now, before, carried, bodies, frame.rows,
+                frame.meshes, limits,
+            )  # fmt: skip
+            write_mask(*place, hidden, images["flow_occluded"])
+    if "flow_forward" in images:
+        _, seen_before = place_and_see(previous, chunk)
+        carried = carry(rays, tiles, slots, seen_before, before, now)
+        flow = images["flow_forward"]
+        write_flow(*place, rays.turn_columns, carried.pixels, carried.seen, flow)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError, UnknownNameError
 from fleetloop.envs.trace.raygrid import RayGrid
+from fleetloop.envs.trace.rows import ScenePoses
 
 # Every output: its dtype and the number of channels (0: no channel axis).
 OUTPUTS: dict[str, tuple[type[np.generic], int]] = {
@@ -23,8 +24,9 @@ OUTPUTS: dict[str, tuple[type[np.generic], int]] = {
     "position": (np.float32, 3),  # m, from the ray origin, world axes
     "velocity": (np.float32, 3),  # m/s of the surface point, world
     "incidence": (np.float32, 0),  # cosine between the ray and the normal
-    "flow_forward": (np.float32, 2),  # px, on the previous frame's grid: from it to this frame
-    "flow_backward": (np.float32, 2),  # px, on this frame's grid: from it to the previous frame
+    # Optical flow, (columns, rows) in pixels; 0 for a point that the other frame has behind it.
+    "flow_forward": (np.float32, 2),  # on the previous frame's grid: from it to this frame
+    "flow_backward": (np.float32, 2),  # on this frame's grid: from it to the previous frame
     "flow_occluded": (np.bool_, 0),  # this frame's point was hidden or out of view before
     "hdr": (np.float32, 3),  # linear radiance
     "rgb": (np.uint8, 3),  # sRGB
@@ -47,6 +49,8 @@ class View:
             pinhole grids, range for unit directions. `t_max_m` is also what depth and range
             show without a hit.
         previous_position_m, previous_rotation: The sensor's pose in the previous frame, for flow.
+        previous_poses: Where the shapes were then, from `Scene.poses`. If None, those of the
+            scene's last `keep_previous` (which `Scene.sync` calls).
         antialias: Smooth edges in "rgb" and "hdr".
         seed: Of the random numbers in shading; the same seed gives the same bytes.
     """
@@ -60,6 +64,7 @@ class View:
     t_max_m: float = 1000.0
     previous_position_m: npt.NDArray[np.float64] | None = None
     previous_rotation: npt.NDArray[np.float64] | None = None
+    previous_poses: ScenePoses | None = None
     antialias: bool = False
     seed: int = 0
 
@@ -87,6 +92,11 @@ class View:
             raise ConfigError(
                 f"Output {min(self.outputs & FLOW_OUTPUTS)!r} needs View.previous_position_m and "
                 "previous_rotation."
+            )
+        if self.outputs & FLOW_OUTPUTS and self.rays.projection is None:
+            raise ConfigError(
+                f"Output {min(self.outputs & FLOW_OUTPUTS)!r} needs to know where points land in "
+                "the grid: make it as RayGrid(directions, projection=lens.project)."
             )
 
     def _set(self, name: str, shape: tuple[int, ...], value: npt.ArrayLike | None) -> None:

@@ -245,18 +245,20 @@ class Radar:
         )
 
     def _alarms(self, capture: Capture, rng: np.random.Generator) -> Scatterers:
-        """False detections; noise that passed the threshold exceeds it exponentially."""
+        """False detections; noise that passed what is needed exceeds it exponentially."""
         mean = self.config.clutter_per_scan
         if "interference" in capture.faults:
             mean += INTERFERENCE_ALARMS * capture.faults["interference"].severity
         count = int(rng.poisson(mean)) if mean > 0.0 else 0
         scan = self.config.scan
         widest = math.sin(scan.azimuth_half_rad)
+        range_m = rng.uniform(scan.range_min_m, scan.range_max_m, count)
+        azimuth_sine = rng.uniform(-widest, widest, count)
         return Scatterers(
-            rng.uniform(scan.range_min_m, scan.range_max_m, count),
-            rng.uniform(-widest, widest, count),
+            range_m,
+            azimuth_sine,
             rng.uniform(scan.speed_min_m_s, scan.speed_max_m_s, count),
-            DETECTION + rng.exponential(size=count),
+            self._needed(range_m, azimuth_sine) + rng.exponential(size=count),
             np.full(count, -1, np.int64),
         )
 

@@ -52,18 +52,27 @@ from fleetloop.envs.trace.surface import (
     tile_uv,
     visible_rows,
 )
-from fleetloop.envs.trace.texture import sample_texture
+from fleetloop.envs.trace.texture import (
+    BLUE,
+    GREEN,
+    RED,
+    TEXTURE_FLOATS,
+    TEXTURE_INTEGERS,
+    WIDTH_U,
+    sample_tile,
+)
 
 # mypy: disable-error-code="no-untyped-def"
 # ruff: noqa: ANN001, ANN202
 
-# Rows of a tile's record, (k, RECORD_ROWS, LANES) float32.
+# Offsets of the rows of a tile's record, (k, RECORD_FLOATS) float32; flat, so that loops that write
+# many rows vectorise.
 NORMAL = 0  # 3, ray frame, unit
-ALBEDO = 3  # 3, linear
-GLOW = 6  # 3, emission
-GLOSS = 9  # reflectance at normal incidence
-ROUGH = 10
-RECORD_ROWS = 11
+ALBEDO = 3 * LANES  # 3, linear
+GLOW = 6 * LANES  # 3, emission
+GLOSS = 9 * LANES  # reflectance at normal incidence
+ROUGH = 10 * LANES
+RECORD_FLOATS = 11 * LANES
 
 FACADE = PATTERNS.index("facade")
 PLAIN = PATTERNS.index("plain")
@@ -98,12 +107,16 @@ def surface_records(
         texels, texture_meta: Of its texture pool.
         light: In the ray frames of the tables.
         pixel_rad: Angle between neighbouring rays.
-        record: (k, RECORD_ROWS, LANES) written where a lane hit something.
+        record: (k, RECORD_FLOATS) written where a lane hit something.
         wanted: (k, LANES) written: 1 where a lane hit something that faces the sun.
     """
     s = np.zeros(SURFACE_FLOATS, np.float32)
     found = np.empty(LANES, np.int32)
     out = np.empty(4, np.float32)
+    width = np.empty(LANES, np.float32)
+    f = np.zeros(TEXTURE_FLOATS, np.float32)
+    bits = f.view(np.int32)
+    i = np.zeros(TEXTURE_INTEGERS, np.int32)
     pixel = np.float32(pixel_rad)
     changed = light.numbers[WETNESS] > _ZERO or light.numbers[SNOW] > _ZERO
     for k in range(len(tiles.tiles)):
@@ -112,7 +125,6 @@ def surface_records(
         d, t = tiles.directions[tiles.tiles[k]], gbuffer.t[k]
         instance, primitive = gbuffer.instance[k], gbuffer.primitive[k]
         r = record[k]
-        wanted[k, :] = 0
         for index in range(visible_rows(instance, found)):
             row = found[index]
             entry, integers = table[row], instances.rows[row]
@@ -121,17 +133,29 @@ def surface_records(
             tile_points(entry, row, d, t, instance, s)
             tile_normals(entry, row, integers, meshes, d, instance, primitive, s)
             _plain(row, m, instance, s, r)
-            if look[PATTERN] != PLAIN or look[TEXTURE] >= 0:
-                tile_uv(entry, row, integers, meshes, instance, primitive, s)
-                _patterned(entry, row, integers, m, look, texels, texture_meta, light, pixel,
-                           d, t, instance, s, out, r)  # fmt: skip
+            if look[PATTERN] == PLAIN and look[TEXTURE] < 0:
+                continue
+            tile_uv(entry, row, integers, meshes, instance, primitive, s)
+            _pixel_widths(d, t, pixel, s, width)
+            if look[TEXTURE] >= 0:
+                metric = m[TEXTURE_PER_M] if integers[KIND] != MESH else _ONE
+                _textured(row, metric, look[TEXTURE], texels, texture_meta, instance, width, s,
+                          f, bits, i, r)  # fmt: skip
+            if look[PATTERN] != PLAIN:
+                _patterned(entry, row, integers, m, look[PATTERN], light, instance, width, s, out,
+                           r)  # fmt: skip
         if changed:
             _weathered(light, table_number, d, t, instance, r)
-        sun = light.sun[table_number]
-        sx, sy, sz = sun[0], sun[1], sun[2]
-        for lane in range(LANES):
-            facing = r[NORMAL, lane] * sx + r[NORMAL + 1, lane] * sy + r[NORMAL + 2, lane] * sz
-            wanted[k, lane] = 1 if instance[lane] >= 0 and facing > _ZERO else 0
+        _facing_sun(light.sun[table_number], instance, r, wanted[k])
+
+
+@inline
+def _facing_sun(sun, instance, r, wanted):
+    """Marks the lanes that the sun would light if nothing stood in between."""
+    sx, sy, sz = sun[0], sun[1], sun[2]
+    for k in range(LANES):
+        facing = r[NORMAL + k] * sx + r[NORMAL + LANES + k] * sy + r[NORMAL + 2 * LANES + k] * sz
+        wanted[k] = 1 if instance[k] >= 0 and facing > _ZERO else 0
 
 
 @inline
@@ -140,68 +164,78 @@ def _plain(row, m, instance, s, r):
     c0, c1, c2 = m[COLOR], m[COLOR + 1], m[COLOR + 2]
     e0, e1, e2 = m[EMISSION], m[EMISSION + 1], m[EMISSION + 2]
     gloss, rough = m[SPECULAR], m[ROUGHNESS]
-    nx, ny, nz = r[NORMAL], r[NORMAL + 1], r[NORMAL + 2]
-    a0, a1, a2 = r[ALBEDO], r[ALBEDO + 1], r[ALBEDO + 2]
-    g0, g1, g2 = r[GLOW], r[GLOW + 1], r[GLOW + 2]
-    g, w = r[GLOSS], r[ROUGH]
     for k in range(LANES):
         if instance[k] == row:
-            nx[k] = s[NX + k]
-            ny[k] = s[NY + k]
-            nz[k] = s[NZ + k]
-            a0[k] = c0
-            a1[k] = c1
-            a2[k] = c2
-            g0[k] = e0
-            g1[k] = e1
-            g2[k] = e2
-            g[k] = gloss
-            w[k] = rough
+            r[NORMAL + k] = s[NX + k]
+            r[NORMAL + LANES + k] = s[NY + k]
+            r[NORMAL + 2 * LANES + k] = s[NZ + k]
+            r[ALBEDO + k] = c0
+            r[ALBEDO + LANES + k] = c1
+            r[ALBEDO + 2 * LANES + k] = c2
+            r[GLOW + k] = e0
+            r[GLOW + LANES + k] = e1
+            r[GLOW + 2 * LANES + k] = e2
+            r[GLOSS + k] = gloss
+            r[ROUGH + k] = rough
 
 
 @inline
-def _patterned(entry, row, integers, m, look, texels, texture_meta, light, pixel, d, t, instance,
-               s, out, r):  # fmt: skip
-    """Texture and pattern, lane by lane."""
+def _pixel_widths(d, t, pixel, s, width):
+    """Width of each lane's pixel on the surface, metres."""
+    x, y, z = d[0], d[1], d[2]
+    for k in range(LANES):
+        length = np.sqrt(x[k] * x[k] + y[k] * y[k] + z[k] * z[k])
+        facing = abs(s[NX + k] * x[k] + s[NY + k] * y[k] + s[NZ + k] * z[k]) / length
+        facing = facing if facing > np.float32(0.05) else np.float32(0.05)
+        # The longer side of the pixel's foot print, tempered: a little blur beats a little glitter.
+        width[k] = pixel * t[k] * length / np.sqrt(facing)
+
+
+@inline
+def _textured(row, metric, texture, texels, texture_meta, instance, width, s, f, bits, i, r):
+    """Multiplies the colours of the lanes that show a row by its texture."""
+    for k in range(LANES):
+        s[U + k] *= metric
+        s[V + k] *= metric
+        f[WIDTH_U + k] = width[k] * metric
+    u, v = s[U : U + LANES], s[V : V + LANES]
+    sample_tile(texels, texture_meta, texture, row, instance, u, v, f, bits, i)
+    for k in range(LANES):
+        if instance[k] == row:
+            r[ALBEDO + k] *= f[RED + k]
+            r[ALBEDO + LANES + k] *= f[GREEN + k]
+            r[ALBEDO + 2 * LANES + k] *= f[BLUE + k]
+    for k in range(LANES):
+        s[U + k] /= metric
+        s[V + k] /= metric
+
+
+@inline
+def _patterned(entry, row, integers, m, pattern, light, instance, width, s, out, r):
+    """Pattern, lane by lane."""
     kind, seed = integers[KIND], integers[INSTANCE_ID]
     foot = entry[DIMS + 2] if kind == BOX else (entry[DIMS + 1] if kind == CYLINDER else _ZERO)
     night = light.numbers[NIGHT]
-    pattern = look[PATTERN]
-    metric = m[TEXTURE_PER_M] if kind != MESH else _ONE
     for k in range(LANES):
         if instance[k] != row:
             continue
-        dx, dy, dz = d[0, k], d[1, k], d[2, k]
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        facing = abs(s[NX + k] * dx + s[NY + k] * dy + s[NZ + k] * dz) / length
-        facing = facing if facing > np.float32(0.05) else np.float32(0.05)
-        # The longer side of the pixel's foot print, tempered: a little blur beats a little glitter.
-        width = pixel * t[k] * length / np.sqrt(facing)
-        out[0], out[1], out[2] = r[ALBEDO, k], r[ALBEDO + 1, k], r[ALBEDO + 2, k]
-        if look[TEXTURE] >= 0:
-            b0, b1, b2 = out[0], out[1], out[2]
-            u, v = s[U + k] * metric, s[V + k] * metric
-            sample_texture(texels, texture_meta, look[TEXTURE], u, v, width * metric, out)
-            out[0] *= b0
-            out[1] *= b1
-            out[2] *= b2
-        if pattern != PLAIN:
-            u, v = s[U + k], s[V + k]
-            flat = pattern == FACADE and _is_top(kind, foot, s[PZ + k])
-            if not flat:
-                if kind != MESH:
-                    u, v = _surface_place(kind, pattern, foot, s, k)
-                pattern_color(pattern, u, v, width, m[PATTERN_SCALE], seed, out)
-                if pattern == FACADE and out[3] > _ZERO:
-                    r[GLOSS, k] += min(out[3] * np.float32(2.0), _ONE) * _WINDOW_GLOSS
-                    r[ROUGH, k] = np.float32(0.05)
-                    if night > _ZERO and out[3] > np.float32(0.62):
-                        r[GLOW, k] += night * _LIT_WINDOW[0] * out[3]
-                        r[GLOW + 1, k] += night * _LIT_WINDOW[1] * out[3]
-                        r[GLOW + 2, k] += night * _LIT_WINDOW[2] * out[3]
-        r[ALBEDO, k] = min(max(out[0], _ZERO), _ONE)
-        r[ALBEDO + 1, k] = min(max(out[1], _ZERO), _ONE)
-        r[ALBEDO + 2, k] = min(max(out[2], _ZERO), _ONE)
+        out[0], out[1], out[2] = r[ALBEDO + k], r[ALBEDO + LANES + k], r[ALBEDO + 2 * LANES + k]
+        if pattern == FACADE and _is_top(kind, foot, s[PZ + k]):
+            continue
+        u, v = s[U + k], s[V + k]
+        if kind != MESH:
+            u, v = _surface_place(kind, pattern, foot, s, k)
+        pattern_color(pattern, u, v, width[k], m[PATTERN_SCALE], seed, out)
+        if pattern == FACADE and out[3] > _ZERO:
+            r[GLOSS + k] += min(out[3] * np.float32(2.0), _ONE) * _WINDOW_GLOSS
+            r[ROUGH + k] = np.float32(0.05)
+            if night > _ZERO and out[3] > np.float32(0.62):
+                r[GLOW + k] += night * _LIT_WINDOW[0] * out[3]
+                r[GLOW + LANES + k] += night * _LIT_WINDOW[1] * out[3]
+                r[GLOW + 2 * LANES + k] += night * _LIT_WINDOW[2] * out[3]
+        r[ALBEDO + k] = min(max(out[0], _ZERO), _ONE)
+        r[ALBEDO + LANES + k] = min(max(out[1], _ZERO), _ONE)
+        r[ALBEDO + 2 * LANES + k] = min(max(out[2], _ZERO), _ONE)
 
 
 @inline
@@ -226,7 +260,11 @@ def _weathered(light, table_number, d, t, instance, r):
     for k in range(LANES):
         if instance[k] < 0:
             continue
-        above = r[NORMAL, k] * up[0] + r[NORMAL + 1, k] * up[1] + r[NORMAL + 2, k] * up[2]
+        above = (
+            r[NORMAL + k] * up[0]
+            + r[NORMAL + LANES + k] * up[1]
+            + r[NORMAL + 2 * LANES + k] * up[2]
+        )
         if above <= np.float32(0.3):
             continue
         x = t[k] * (turn[0, 0] * d[0, k] + turn[0, 1] * d[1, k] + turn[0, 2] * d[2, k])
@@ -238,14 +276,14 @@ def _weathered(light, table_number, d, t, instance, r):
                 max((pool - np.float32(0.25)) * np.float32(2.2), np.float32(0.25)), _ONE
             )
             for i in range(3):
-                r[ALBEDO + i, k] *= _ONE - np.float32(0.5) * wet
-            r[GLOSS, k] += film * np.float32(0.02)
+                r[ALBEDO + i * LANES + k] *= _ONE - np.float32(0.5) * wet
+            r[GLOSS + k] += film * np.float32(0.02)
             smooth = np.float32(0.30) - np.float32(0.26) * film
-            r[ROUGH, k] = min(r[ROUGH, k], smooth)
+            r[ROUGH + k] = min(r[ROUGH + k], smooth)
         if snow > _ZERO:
             lie = value_noise(x * np.float32(0.8), y * np.float32(0.8), 92)
             cover = (snow * np.float32(1.6) - lie) * np.float32(2.5) * above
             cover = min(max(cover, _ZERO), _ONE)
             for i in range(3):
-                r[ALBEDO + i, k] += cover * (_SNOW_COLOR - r[ALBEDO + i, k])
-            r[ROUGH, k] += cover * (_ONE - r[ROUGH, k])
+                r[ALBEDO + i * LANES + k] += cover * (_SNOW_COLOR - r[ALBEDO + i * LANES + k])
+            r[ROUGH + k] += cover * (_ONE - r[ROUGH + k])

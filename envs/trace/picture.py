@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.envs.trace.albedo import RECORD_ROWS, surface_records
+from fleetloop.envs.trace.albedo import RECORD_FLOATS, surface_records
 from fleetloop.envs.trace.layout import (
     LANES,
     SEE_THROUGH,
@@ -94,7 +94,7 @@ def shade(
         painter.light.numbers,
         painter.light.world_R_sensor[slots],
     )
-    record = np.empty((count, RECORD_ROWS, LANES), np.float32)
+    record = np.empty((count, RECORD_FLOATS), np.float32)
     wanted = np.empty((count, LANES), np.uint8)
     surface_records(
         tiles,

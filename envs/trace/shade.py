@@ -49,7 +49,7 @@ def light_tiles(
 
     Args:
         tiles, gbuffer: As in `visibility`, filled.
-        record: (k, RECORD_ROWS, LANES) from `surface_records`.
+        record: (k, RECORD_FLOATS) from `surface_records`.
         shadow: (k, LANES) from `sun_shadow`.
         light: In the ray frames of the tables.
         hdr: (k, 3, LANES) written.
@@ -81,7 +81,7 @@ def _count(instance, r):
     for k in range(LANES):
         seen = instance[k] >= 0
         hits += 1 if seen else 0
-        glossy += 1 if seen and r[ROUGH, k] < _GLOSSY and r[GLOSS, k] > _ZERO else 0
+        glossy += 1 if seen and r[ROUGH + k] < _GLOSSY and r[GLOSS + k] > _ZERO else 0
     return hits, glossy
 
 
@@ -90,16 +90,16 @@ def _diffuse(r, shadow, light, table, h):
     """Sun and sky on all lanes; lanes without a hit are overwritten by the sky later."""
     sun, up, n = light.sun[table], light.up[table], light.numbers
     sx, sy, sz, ux, uy, uz = sun[0], sun[1], sun[2], up[0], up[1], up[2]
-    nx, ny, nz = r[NORMAL], r[NORMAL + 1], r[NORMAL + 2]
     for i in range(3):
         direct, above, below = n[SUN_COLOR + i], n[SKY_COLOR + i], n[GROUND_LIGHT + i]
         middle, swing = _HALF * (above + below), _HALF * (above - below)
-        albedo, glow, line = r[ALBEDO + i], r[GLOW + i], h[i]
+        albedo, glow, line = ALBEDO + i * LANES, GLOW + i * LANES, h[i]
         for k in range(LANES):
-            facing = nx[k] * sx + ny[k] * sy + nz[k] * sz
+            nx, ny, nz = r[NORMAL + k], r[NORMAL + LANES + k], r[NORMAL + 2 * LANES + k]
+            facing = nx * sx + ny * sy + nz * sz
             lit = facing if facing > _ZERO and shadow[k] == 0 else _ZERO
-            rise = nx[k] * ux + ny[k] * uy + nz[k] * uz
-            line[k] = albedo[k] * (direct * lit + middle + swing * rise) + glow[k]
+            rise = nx * ux + ny * uy + nz * uz
+            line[k] = r[albedo + k] * (direct * lit + middle + swing * rise) + r[glow + k]
 
 
 @inline
@@ -119,7 +119,7 @@ def _lamps(d, t, instance, r, lamps, h):
                 continue
             inverse = _ONE / np.sqrt(square + np.float32(1e-6))
             x, y, z = x * inverse, y * inverse, z * inverse
-            facing = r[NORMAL, k] * x + r[NORMAL + 1, k] * y + r[NORMAL + 2, k] * z
+            facing = r[NORMAL + k] * x + r[NORMAL + LANES + k] * y + r[NORMAL + 2 * LANES + k] * z
             along = -(lamp[3] * x + lamp[4] * y + lamp[5] * z)
             cone = (along - lamp[9]) / (_ONE - lamp[9] + np.float32(1e-6))
             if lamp[9] <= np.float32(-0.999):
@@ -129,7 +129,7 @@ def _lamps(d, t, instance, r, lamps, h):
             fade = _ONE - square / reach2
             bright = facing * fade * fade * inverse * inverse * min(cone * np.float32(3.0), _ONE)
             for i in range(3):
-                h[i, k] += r[ALBEDO + i, k] * lamp[6 + i] * bright
+                h[i, k] += r[ALBEDO + i * LANES + k] * lamp[6 + i] * bright
 
 
 @inline
@@ -137,20 +137,20 @@ def _gloss(d, instance, r, shadow, light, table, out, h):
     """The sky's mirror image and the sun's highlight on smooth surfaces."""
     sun, turn, n = light.sun[table], light.world_R_sensor[table], light.numbers
     for k in range(LANES):
-        rough = r[ROUGH, k]
+        rough = r[ROUGH + k]
         if instance[k] < 0 or rough >= _GLOSSY:
             continue
         x, y, z = d[0, k], d[1, k], d[2, k]
         inverse = _ONE / np.sqrt(x * x + y * y + z * z)
         x, y, z = x * inverse, y * inverse, z * inverse
-        nx, ny, nz = r[NORMAL, k], r[NORMAL + 1, k], r[NORMAL + 2, k]
+        nx, ny, nz = r[NORMAL + k], r[NORMAL + LANES + k], r[NORMAL + 2 * LANES + k]
         cosine = -(x * nx + y * ny + z * nz)
         cosine = min(max(cosine, _ZERO), _ONE)
         mx, my, mz = x + _two(cosine) * nx, y + _two(cosine) * ny, z + _two(cosine) * nz
         wx = turn[0, 0] * mx + turn[0, 1] * my + turn[0, 2] * mz
         wy = turn[1, 0] * mx + turn[1, 1] * my + turn[1, 2] * mz
         wz = turn[2, 0] * mx + turn[2, 1] * my + turn[2, 2] * mz
-        base = r[GLOSS, k]
+        base = r[GLOSS + k]
         grazing = _ONE - cosine
         power = grazing * grazing * grazing * grazing * grazing
         smooth = _ONE - rough / _GLOSSY

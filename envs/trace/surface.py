@@ -45,6 +45,10 @@ U = 6 * LANES
 V = 7 * LANES
 SURFACE_FLOATS = 8 * LANES
 
+# So many triangles of a tile are done over all lanes; after that, lanes go one by one.
+_FEW_TRIANGLES = 16
+_NO_MORE = np.int32(2**31 - 1)
+
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 
@@ -96,7 +100,7 @@ def tile_normals(entry, row, integers, meshes, directions, instance, primitive, 
     elif kind == BOX:
         _box_normals(entry, row, instance, s)
     elif kind == MESH:
-        _mesh_normals(entry, row, integers, meshes, directions, instance, primitive, s)
+        _mesh_normals(entry, row, integers, meshes, instance, primitive, s)
     else:
         # Spheres, cylinders and capsules: away from the nearest point of the axis.
         half = entry[DIMS + 1] if kind != SPHERE else _ZERO
@@ -145,58 +149,91 @@ def _cap_normals(entry, row, instance, s):
 
 
 @inline
-def _mesh_normals(entry, row, integers, meshes, directions, instance, primitive, s):
+def _mesh_normals(entry, row, integers, meshes, instance, primitive, s):
+    """Triangle by triangle over all lanes while there are few, then lane by lane."""
     smooth = (meshes.meta[integers[MESH_INDEX], MESH_FLAGS] & HAS_NORMALS) != 0
-    r = entry[ROTATION : ROTATION + 9]
+    last = np.int32(-1)
+    for _ in range(_FEW_TRIANGLES):
+        last = _next_triangle(row, last, instance, primitive)
+        if last == _NO_MORE:
+            return
+        _facet_normals(entry, row, last, 0, LANES, smooth, meshes, instance, primitive, s)
     for k in range(LANES):
-        if instance[k] != row:
-            continue
-        c = meshes.corners[primitive[k]]
-        ux, uy, uz = c[3] - c[0], c[4] - c[1], c[5] - c[2]
-        vx, vy, vz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
-        gx, gy, gz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        # Both sides of open meshes are seen: the triangle's own side decides for smooth ones too.
-        dx, dy, dz = directions[0, k], directions[1, k], directions[2, k]
-        facing = (
-            gx * (r[0] * dx + r[1] * dy + r[2] * dz)
-            + gy * (r[3] * dx + r[4] * dy + r[5] * dz)
-            + gz * (r[6] * dx + r[7] * dy + r[8] * dz)
-        )
-        sign = -_ONE if facing > _ZERO else _ONE
-        nx, ny, nz = gx, gy, gz
-        if smooth:
-            b, w = barycentric(c, s[PX + k], s[PY + k], s[PZ + k])
-            a = _ONE - b - w
-            i0, i1, i2 = (
-                meshes.triangles[primitive[k], 0],
-                meshes.triangles[primitive[k], 1],
-                meshes.triangles[primitive[k], 2],
+        if instance[k] == row and primitive[k] > last:
+            _facet_normals(
+                entry, row, primitive[k], k, k + 1, smooth, meshes, instance, primitive, s
             )
-            n = meshes.normals
-            nx = a * n[i0, 0] + b * n[i1, 0] + w * n[i2, 0]
-            ny = a * n[i0, 1] + b * n[i1, 1] + w * n[i2, 1]
-            nz = a * n[i0, 2] + b * n[i1, 2] + w * n[i2, 2]
-        length = np.sqrt(nx * nx + ny * ny + nz * nz)
-        scale = sign / length if length > _ZERO else _ZERO
-        s[NX + k] = nx * scale
-        s[NY + k] = ny * scale
-        s[NZ + k] = nz * scale
 
 
 @inline
-def barycentric(c, x, y, z):
-    """Weights of the second and third corner of a triangle at a point on it."""
+def _next_triangle(row, last, instance, primitive):
+    """The lowest triangle above `last` among the lanes that show a row."""
+    lowest = _NO_MORE
+    for k in range(LANES):
+        counts = instance[k] == row and primitive[k] > last
+        value = primitive[k] if counts else _NO_MORE
+        lowest = value if value < lowest else lowest
+    return lowest
+
+
+@inline
+def _facet_normals(entry, row, triangle, begin, end, smooth, meshes, instance, primitive, s):
+    """Local normals of those lanes in a range that show one triangle."""
+    c = meshes.corners[triangle]
     ux, uy, uz = c[3] - c[0], c[4] - c[1], c[5] - c[2]
     vx, vy, vz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
-    px, py, pz = x - c[0], y - c[1], z - c[2]
+    gx, gy, gz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    # Both sides of open meshes are seen: the triangle's own side decides for smooth ones too.
+    facing = (
+        gx * (c[0] - entry[ORIGIN])
+        + gy * (c[1] - entry[ORIGIN + 1])
+        + gz * (c[2] - entry[ORIGIN + 2])
+    )
+    sign = -_ONE if facing > _ZERO else _ONE
+    if not smooth:
+        length = np.sqrt(gx * gx + gy * gy + gz * gz)
+        scale = sign / length if length > _ZERO else _ZERO
+        gx, gy, gz = gx * scale, gy * scale, gz * scale
+        for k in range(begin, end):
+            if instance[k] == row and primitive[k] == triangle:
+                s[NX + k] = gx
+                s[NY + k] = gy
+                s[NZ + k] = gz
+        return
+    corners, n = meshes.triangles[triangle], meshes.normals
+    i, j, h = corners[0], corners[1], corners[2]
+    ax, ay, az = n[i, 0], n[i, 1], n[i, 2]
+    bx, by, bz = n[j, 0] - ax, n[j, 1] - ay, n[j, 2] - az
+    wx, wy, wz = n[h, 0] - ax, n[h, 1] - ay, n[h, 2] - az
+    x0, y0, z0 = c[0], c[1], c[2]
+    px, py, pz, qx, qy, qz = barycentric_axes(c)
+    for k in range(begin, end):
+        if instance[k] == row and primitive[k] == triangle:
+            x, y, z = s[PX + k] - x0, s[PY + k] - y0, s[PZ + k] - z0
+            p, q = px * x + py * y + pz * z, qx * x + qy * y + qz * z
+            nx, ny, nz = ax + p * bx + q * wx, ay + p * by + q * wy, az + p * bz + q * wz
+            length = np.sqrt(nx * nx + ny * ny + nz * nz)
+            scale = sign / length if length > _ZERO else _ZERO
+            s[NX + k] = nx * scale
+            s[NY + k] = ny * scale
+            s[NZ + k] = nz * scale
+
+
+@inline
+def barycentric_axes(c):
+    """Two vectors, whose products with (point - first corner) weigh the second and third corner."""
+    ux, uy, uz = c[3] - c[0], c[4] - c[1], c[5] - c[2]
+    vx, vy, vz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
     uu = ux * ux + uy * uy + uz * uz
     uv = ux * vx + uy * vy + uz * vz
     vv = vx * vx + vy * vy + vz * vz
-    pu = px * ux + py * uy + pz * uz
-    pv = px * vx + py * vy + pz * vz
     area = uu * vv - uv * uv
     inverse = _ONE / area if area > _ZERO else _ZERO
-    return (vv * pu - uv * pv) * inverse, (uu * pv - uv * pu) * inverse
+    u, w, v = uu * inverse, uv * inverse, vv * inverse
+    return (
+        v * ux - w * vx, v * uy - w * vy, v * uz - w * vz,
+        u * vx - w * ux, u * vy - w * uy, u * vz - w * uz,
+    )  # fmt: skip
 
 
 @inline
@@ -267,17 +304,36 @@ def _round_uv(entry, row, kind, instance, s):
 
 @inline
 def _mesh_uv(row, integers, meshes, instance, primitive, s):
-    has_uv = (meshes.meta[integers[MESH_INDEX], MESH_FLAGS] & HAS_UV) != 0
+    if (meshes.meta[integers[MESH_INDEX], MESH_FLAGS] & HAS_UV) == 0:
+        for k in range(LANES):
+            if instance[k] == row:
+                s[U + k] = s[PX + k]
+                s[V + k] = s[PY + k]
+        return
+    last = np.int32(-1)
+    for _ in range(_FEW_TRIANGLES):
+        last = _next_triangle(row, last, instance, primitive)
+        if last == _NO_MORE:
+            return
+        _facet_uv(row, last, 0, LANES, meshes, instance, primitive, s)
     for k in range(LANES):
-        if instance[k] != row:
-            continue
-        if not has_uv:
-            s[U + k] = s[PX + k]
-            s[V + k] = s[PY + k]
-            continue
-        b, w = barycentric(meshes.corners[primitive[k]], s[PX + k], s[PY + k], s[PZ + k])
-        a = _ONE - b - w
-        triangle = meshes.triangles[primitive[k]]
-        uv = meshes.uv
-        s[U + k] = a * uv[triangle[0], 0] + b * uv[triangle[1], 0] + w * uv[triangle[2], 0]
-        s[V + k] = a * uv[triangle[0], 1] + b * uv[triangle[1], 1] + w * uv[triangle[2], 1]
+        if instance[k] == row and primitive[k] > last:
+            _facet_uv(row, primitive[k], k, k + 1, meshes, instance, primitive, s)
+
+
+@inline
+def _facet_uv(row, triangle, begin, end, meshes, instance, primitive, s):
+    """Texture coordinates of those lanes in a range that show one triangle."""
+    c = meshes.corners[triangle]
+    corners, uv = meshes.triangles[triangle], meshes.uv
+    i, j, h = corners[0], corners[1], corners[2]
+    u0, v0 = uv[i, 0], uv[i, 1]
+    u1, v1, u2, v2 = uv[j, 0] - u0, uv[j, 1] - v0, uv[h, 0] - u0, uv[h, 1] - v0
+    x0, y0, z0 = c[0], c[1], c[2]
+    px, py, pz, qx, qy, qz = barycentric_axes(c)
+    for k in range(begin, end):
+        if instance[k] == row and primitive[k] == triangle:
+            x, y, z = s[PX + k] - x0, s[PY + k] - y0, s[PZ + k] - z0
+            p, q = px * x + py * y + pz * z, qx * x + qy * y + qz * z
+            s[U + k] = u0 + p * u1 + q * u2
+            s[V + k] = v0 + p * v1 + q * v2

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from fleetloop.agents.policy import Policy
 from fleetloop.core.digest import EpisodeDigest
 from fleetloop.core.errors import StateError
+from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import Episode, EpisodeMeta, Outcome, Sample, Step
 from fleetloop.envs.env import RobotEnv
@@ -26,6 +27,10 @@ class Sink(Protocol):
 
     def add_sample(self, sample: Sample) -> None:
         """A sensor captured something."""
+        ...
+
+    def add_objects(self, objects: Objects) -> None:
+        """Where the objects truly are, just before the samples of the same instant."""
         ...
 
     def add_step(self, step: Step) -> None:
@@ -62,7 +67,7 @@ def rollout(
     meta = env.episode_meta(policy.name)
     for sink in sinks:
         sink.begin(meta, env.schemas)
-    _offer_samples(env, digest, sinks)
+    _offer_records(env, digest, sinks)
     total_reward = 0.0
     step: Step | None = None
     over = False
@@ -73,7 +78,7 @@ def rollout(
         total_reward += reward
         step = env.last_step
         assert step is not None
-        _offer_samples(env, digest, sinks)
+        _offer_records(env, digest, sinks)
         digest.add_step(step)
         for sink in sinks:
             sink.add_step(step)
@@ -103,6 +108,7 @@ class EpisodeList:
         self._schemas: Mapping[str, Schema] = {}
         self._samples: dict[str, list[Sample]] = {}
         self._steps: list[Step] = []
+        self._objects: list[Objects] = []
         self._outcome: Outcome | None = None
 
     def begin(self, meta: EpisodeMeta, schemas: Mapping[str, Schema]) -> None:
@@ -110,10 +116,15 @@ class EpisodeList:
         self._meta, self._schemas, self._outcome = meta, dict(schemas), None
         self._samples = {name: [] for name in schemas}
         self._steps = []
+        self._objects = []
 
     def add_sample(self, sample: Sample) -> None:
         """Keeps it."""
         self._samples[sample.sensor].append(sample)
+
+    def add_objects(self, objects: Objects) -> None:
+        """Keeps them."""
+        self._objects.append(objects)
 
     def add_step(self, step: Step) -> None:
         """Keeps it."""
@@ -137,11 +148,17 @@ class EpisodeList:
             steps=tuple(self._steps),
             samples={name: tuple(row) for name, row in self._samples.items()},
             outcome=self._outcome,
+            objects=tuple(self._objects),
         )
 
 
-def _offer_samples(env: RobotEnv, digest: EpisodeDigest, sinks: Sequence[Sink]) -> None:
-    for sample in env.last_samples:
-        digest.add_sample(sample)
-        for sink in sinks:
-            sink.add_sample(sample)
+def _offer_records(env: RobotEnv, digest: EpisodeDigest, sinks: Sequence[Sink]) -> None:
+    for record in env.last_records:
+        if isinstance(record, Objects):
+            digest.add_objects(record)
+            for sink in sinks:
+                sink.add_objects(record)
+        else:
+            digest.add_sample(record)
+            for sink in sinks:
+                sink.add_sample(record)

@@ -1,8 +1,8 @@
 """Digests: same seed, same bytes, told in one line of text.
 
 The digest of an episode covers what was sensed, done and true: every sample with its time stamps,
-pose and pixels, and every step with action, reward terms, events and truth. It is fed in the
-order in which things happened, so two runs can be compared while they run.
+pose and pixels, every step with action, reward terms, events and truth, and the true objects. It is
+fed in the order in which things happened, so two runs can be compared while they run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.frames import Pose
+from fleetloop.core.objects import Objects
 from fleetloop.core.types import Sample, Step
 
 
@@ -42,6 +43,12 @@ class EpisodeDigest:
         for event in step.events:
             self._add_text(f"event {event.t_ns} {event.kind} {canonical_json(event.detail)}")
         self._add_arrays(step.truth)
+
+    def add_objects(self, objects: Objects) -> None:
+        """Adds the true objects of one instant, all of them."""
+        self._add_text(f"objects {objects.t_ns} {objects.complete}")
+        self._add_text(canonical_json([objects.names, objects.key_point_names]))
+        self._add_arrays(objects.arrays())
 
     def hexdigest(self) -> str:
         """The digest of all that was added so far."""

@@ -68,3 +68,18 @@ DYNAMIC_CLASSES = frozenset(
     }
 )
 """Classes of things that move by themselves: they get 3-D boxes and tracks."""
+
+SURFACE_CLASSES = frozenset(
+    {
+        SemanticClass.NOTHING,
+        SemanticClass.ROAD,
+        SemanticClass.SIDEWALK,
+        SemanticClass.LANE_MARK,
+        SemanticClass.KERB,
+        SemanticClass.TERRAIN,
+        SemanticClass.WATER,
+        SemanticClass.FLOOR,
+        SemanticClass.CEILING,
+    }
+)
+"""Classes of what one stands on or under: stuff, not things; they get no boxes."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
+from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Schema
 
 AnyArray = npt.NDArray[Any]
@@ -157,6 +158,7 @@ class Episode:
         steps: Control steps, in order.
         samples: Samples by sensor name, each at the sensor's own rate, in order of capture.
         outcome: How it ended; None for one that was cut.
+        objects: Where things truly were, at each instant at which a sensor looked.
     """
 
     meta: EpisodeMeta
@@ -164,6 +166,7 @@ class Episode:
     steps: tuple[Step, ...]
     samples: Mapping[str, tuple[Sample, ...]]
     outcome: Outcome | None
+    objects: tuple[Objects, ...] = ()
 
 
 def frozen_array(array: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> AnyArray:

@@ -20,12 +20,25 @@ import numpy.typing as npt
 
 from fleetloop.core.config import from_json
 from fleetloop.core.errors import ConfigError, DamagedFileError, StorageError, UnknownNameError
+from fleetloop.core.frames import Pose
+from fleetloop.core.objects import EGO, Objects, no_objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Event, Outcome, Sample, Step
 from fleetloop.datasets.calibration import ATTACHMENT, Calibration, calibration_of
 from fleetloop.datasets.log.index import LogIndex, Placed
-from fleetloop.datasets.log.messages import CaptureMessage, StepMessage, get_arrays
-from fleetloop.datasets.log.reader import EpisodeLog, damage_told, sample_of, step_of
+from fleetloop.datasets.log.messages import (
+    CaptureMessage,
+    ObjectsMessage,
+    StepMessage,
+    get_arrays,
+)
+from fleetloop.datasets.log.reader import (
+    EpisodeLog,
+    damage_told,
+    objects_of,
+    sample_of,
+    step_of,
+)
 from fleetloop.datasets.log.streams import CODECS, Stream
 from fleetloop.datasets.log.writer import SUFFIX
 
@@ -48,6 +61,7 @@ class RecordedEpisode:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.log = EpisodeLog(path)
         self.path = self.log.path
+        self._whole: tuple[int, Objects] | None = None
 
     @property
     def meta(self) -> EpisodeMeta:
@@ -186,6 +200,51 @@ class RecordedEpisode:
         """All events in order."""
         return (event for step in self.steps() for event in step.events)
 
+    @property
+    def objects_times_ns(self) -> npt.NDArray[np.int64]:
+        """Times at which the true objects were recorded, (n,); empty in logs without them."""
+        placed = self._index.placed.get("/objects")
+        return np.zeros(0, dtype=np.int64) if placed is None else placed.captured_ns
+
+    def objects_record(self, number: int) -> Objects:
+        """A record of true objects as it was written: what may have moved, or everything."""
+        with damage_told(self.path):
+            return objects_of(
+                ObjectsMessage.FromString(bytes(self._index.message("/objects", number)))
+            )
+
+    def objects_at(self, t_ns: int) -> Objects | None:
+        """All objects at the newest instant at or before a time; None if none was recorded.
+
+        Cameras and range sensors capture at instants at which the objects are recorded, so for the
+        `t_capture_ns` of their samples the answer is of exactly that instant.
+        """
+        number = int(np.searchsorted(self.objects_times_ns, t_ns, side="right")) - 1
+        if number < 0:
+            return None
+        newest = self.objects_record(number)
+        if newest.complete:
+            return newest
+        older = [n for n in self._complete_objects if n < number]
+        base = self._whole_objects(older[-1]) if older else no_objects(complete=False)
+        return newest.after(base)
+
+    def base_pose_at(self, t_ns: int) -> Pose | None:
+        """True pose of the robot's base, world_T_base, at the newest instant at or before a time.
+
+        None where neither objects nor samples of a sensor on the base tell it.
+        """
+        objects = self.objects_at(t_ns)
+        row = None if objects is None else objects.row(EGO)
+        if objects is not None and row is not None:
+            return Pose(objects.position_m[row], objects.quaternion_xyzw[row])
+        for name, sensor in self.calibration.sensors.items():
+            number = self.number_at(name, t_ns)
+            if sensor.link == "base" and number >= 0:
+                sample = self.sample(name, number, ())
+                return sample.world_T_sensor @ sensor.link_T_sensor.inverse()
+        return None
+
     def close(self) -> None:
         """Lets go of the file; the next access opens it again."""
         if "_index" in self.__dict__:
@@ -194,6 +253,19 @@ class RecordedEpisode:
     @cached_property
     def _index(self) -> LogIndex:
         return LogIndex(self.path)
+
+    @cached_property
+    def _complete_objects(self) -> tuple[int, ...]:
+        return tuple(
+            number
+            for number in range(len(self.objects_times_ns))
+            if ObjectsMessage.FromString(bytes(self._index.message("/objects", number))).complete
+        )
+
+    def _whole_objects(self, number: int) -> Objects:
+        if self._whole is None or self._whole[0] != number:
+            self._whole = (number, self.objects_record(number))
+        return self._whole[1]
 
     @cached_property
     def _streams(self) -> dict[str, tuple[Stream, ...]]:

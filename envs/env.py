@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fleetloop.core.clock import TickRate
 from fleetloop.core.config import config_hash, to_json
 from fleetloop.core.errors import ConfigError, StateError
+from fleetloop.core.objects import Objects
 from fleetloop.core.rng import MAX_SEED, check_seed, child_generator
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Sample, Step, frozen_array
@@ -108,6 +109,8 @@ class RobotEnv(gym.Env[Observation, Action]):
 
     Attributes:
         last_samples: What the last `reset` or `step` captured, for recorders.
+        last_records: The same with the true objects of each instant at which something looked, in
+            the order in which it happened.
         last_step: The last step with everything that happened, None after a reset.
         draws: Every random draw that shaped this episode's world.
     """
@@ -147,6 +150,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             "gym.spaces.Space[Observation]", observation_space(spaces, task.goal_schema)
         )
         self.last_samples: tuple[Sample, ...] = ()
+        self.last_records: tuple[Sample | Objects, ...] = ()
         self.last_step: Step | None = None
         self.draws: dict[str, Any] = {}
         self.episode_seed = 0
@@ -193,7 +197,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.rig.reset(self.episode_seed, self.robot.state())
         self._step_index, self._ended, self.last_step = -1, False, None
         self._pose_looks()
-        self.last_samples = tuple(self._capture(first=True))
+        self._keep(self._capture(first=True, looks=True))
         return self._observation(), self._info(None)
 
     def step(self, action: npt.ArrayLike) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -207,14 +211,14 @@ class RobotEnv(gym.Env[Observation, Action]):
             raise StateError("The episode has not begun or is over: call reset before step.")
         applied = self.robot.action_spec.checked(action)
         self.robot.command(applied)
-        samples: list[Sample] = []
+        records: list[Sample | Objects] = []
         for _ in range(self._ticks_per_step):
-            samples.extend(self._tick())
+            records.extend(self._tick())
         self._step_index += 1
         verdict = self.task.judge(self.stage, self.robot, self.t_ns)
         truncated = not verdict.terminated and self.t_ns >= self.task.max_duration_s * 1e9
         self._ended = verdict.terminated or truncated
-        self.last_samples = tuple(samples)
+        self._keep(records)
         self.last_step = Step(
             index=self._step_index,
             t_ns=self.t_ns,
@@ -269,7 +273,8 @@ class RobotEnv(gym.Env[Observation, Action]):
         self._pose_looks()
         self._step_index, self._ended = snapshot.step_index, snapshot.ended
         self.np_random = copy.deepcopy(snapshot.np_random)
-        self.last_samples, self.last_step = (), None
+        self._keep(())
+        self.last_step = None
         return self._observation()
 
     def episode_meta(self, policy: str, seed: int | None = None) -> EpisodeMeta:
@@ -296,7 +301,11 @@ class RobotEnv(gym.Env[Observation, Action]):
         """Gives the physics client back. Closing twice does no harm."""
         self.stage.close()
 
-    def _tick(self) -> Sequence[Sample]:
+    def _keep(self, records: Sequence[Sample | Objects]) -> None:
+        self.last_records = tuple(records)
+        self.last_samples = tuple(r for r in self.last_records if isinstance(r, Sample))
+
+    def _tick(self) -> Sequence[Sample | Objects]:
         self.robot.before_tick()
         self.stage.world.step()
         self.robot.after_tick()
@@ -306,16 +315,18 @@ class RobotEnv(gym.Env[Observation, Action]):
         due = self.rig.due(tick)
         if not due:
             return ()
-        if self.rig.looks(due):
+        looks = self.rig.looks(due)
+        if looks:
             self._pose_looks()
-        return self._capture(first=False)
+        return self._capture(first=False, looks=looks)
 
     def _pose_looks(self) -> None:
         self.stage.sync()
         self.robot.pose_looks()
 
-    def _capture(self, *, first: bool) -> list[Sample]:
-        return self.rig.capture(
+    def _capture(self, *, first: bool, looks: bool) -> list[Sample | Objects]:
+        objects = [self.stage.objects(self.t_ns)] if looks else []
+        return objects + self.rig.capture(
             self.stage.world.tick,
             self.robot.state(),
             self.stage.surroundings,

@@ -7,15 +7,18 @@ the same for the whole episode and is the same in every run of one seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from fleetloop.core.clock import TickRate
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_multiply, rotate
+from fleetloop.core.objects import Objects
 from fleetloop.core.semantics import SemanticClass
+from fleetloop.envs.objects import BookSnapshot, ObjectBook
 from fleetloop.envs.sensors.base import Surroundings
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.scene import Scene
@@ -86,6 +89,7 @@ class StageSnapshot:
     """The state of a stage."""
 
     world: WorldSnapshot
+    objects: BookSnapshot
 
 
 class Stage:
@@ -109,6 +113,7 @@ class Stage:
         self.ground = FlatGround()
         self.things: dict[str, Thing] = {}
         self._moving: list[Thing] = []
+        self._book = ObjectBook()
 
     def clear(self) -> None:
         """Empties the stage for a new episode."""
@@ -118,6 +123,7 @@ class Stage:
         self.ground = FlatGround()
         self.things = {}
         self._moving = []
+        self._book = ObjectBook()
 
     def add(
         self,
@@ -128,6 +134,7 @@ class Stage:
         parts: Sequence[Part] = (),
         substance: Substance | None = None,
         of: Thing | None = None,
+        key_points_m: Mapping[str, npt.ArrayLike] | None = None,
     ) -> Thing:
         """Adds a thing.
 
@@ -138,7 +145,10 @@ class Stage:
             parts: What collides; may be empty (a far tree).
             substance: Mass and friction; a fixed body if None. A thing with mass moves, and its
                 looks follow it at each `sync`.
-            of: The thing that this is a part of, such as a wheel's car: it shares its instance id.
+            of: The thing that this is a part of, such as a wheel's car: it shares its instance id,
+                and its box.
+            key_points_m: Named points (3,) in the frame of the body that labels tell of; people
+                have those of COCO, such as `left_knee`.
 
         Raises:
             ConfigError: The name is taken.
@@ -158,6 +168,15 @@ class Stage:
             look_quaternions_xyzw=np.array([look.body_T_look.quaternion_xyzw for look in looks]),
         )
         self.things[name] = thing
+        self._book.add(
+            name,
+            instance_id,
+            world_T_body,
+            [(look.shape, look.body_T_look, look.semantic) for look in looks],
+            key_points_m or {},
+            moves=body is not None and substance.mass_kg > 0.0,
+            of=None if of is None else of.name,
+        )
         if body is not None and substance.mass_kg > 0.0 and handles:
             self._moving.append(thing)
         return thing
@@ -181,6 +200,15 @@ class Stage:
         linear = twist.linear_m_s + cross(twist.angular_rad_s, offsets)
         angular = np.broadcast_to(twist.angular_rad_s, linear.shape)
         self.scene.set_velocities(thing.handles, linear, angular)
+        self._book.place(thing.name, world_T_body, twist)
+
+    def objects(self, t_ns: int) -> Objects:
+        """True poses, velocities, boxes and key points of what may have moved, at this instant.
+
+        Of everything at the first call of an episode, and whenever something was added. Valid after
+        `sync`, as pictures are.
+        """
+        return self._book.publish(t_ns)
 
     def name_of_body(self, body: int) -> str:
         """Name of the thing with this body."""
@@ -188,7 +216,7 @@ class Stage:
 
     def snapshot(self) -> StageSnapshot:
         """Keeps the state of all bodies. Looks follow from it by `sync`."""
-        return StageSnapshot(self.world.snapshot())
+        return StageSnapshot(self.world.snapshot(), self._book.snapshot())
 
     def restore(self, snapshot: StageSnapshot) -> None:
         """Goes back to a snapshot of this episode.
@@ -197,6 +225,7 @@ class Stage:
             StateError: The episode of the snapshot is over.
         """
         self.world.restore(snapshot.world)
+        self._book.restore(snapshot.objects)
         self.sync()
 
     def close(self) -> None:

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.digest import EpisodeDigest
+from fleetloop.core.objects import Objects
 from fleetloop.core.types import Sample, Step
 from fleetloop.core.versions import installed_versions
-from fleetloop.datasets.log.reader import EpisodeLog
+from fleetloop.datasets.log.reader import EpisodeLog, Record
 from fleetloop.datasets.log.streams import CODECS, plan_streams
 from fleetloop.envs.env import RobotEnv
 from fleetloop.envs.registration import remake_env
@@ -70,6 +71,8 @@ def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> 
                 digest.add_step(made)
                 steps += 1
                 on_step(made)
+            elif isinstance(made, Objects):
+                digest.add_objects(made)
             elif made is not None:
                 digest.add_sample(made)
     finally:
@@ -87,15 +90,13 @@ def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> 
     )
 
 
-def _side_by_side(
-    log: EpisodeLog, env: RobotEnv
-) -> Iterator[tuple[Sample | Step | None, Sample | Step | None]]:
+def _side_by_side(log: EpisodeLog, env: RobotEnv) -> Iterator[tuple[Record | None, Record | None]]:
     """Pairs of what was recorded and what is made now, in order; None where one has no twin."""
     env.reset(seed=log.meta.seed)
-    made: list[Sample] = list(env.last_samples)
-    waiting: list[Sample] = []
+    made: list[Sample | Objects] = list(env.last_records)
+    waiting: list[Sample | Objects] = []
     for record in log.records():
-        if isinstance(record, Sample):
+        if not isinstance(record, Step):
             waiting.append(record)
             continue
         # The first samples come with the reset, so they stand before those of the first step.
@@ -104,7 +105,7 @@ def _side_by_side(
             yield from zip_longest(waiting[:at_reset], made)
             waiting = waiting[at_reset:]
         env.step(record.action)
-        yield from zip_longest(waiting, list(env.last_samples))
+        yield from zip_longest(waiting, list(env.last_records))
         waiting = []
         yield record, env.last_step
 
@@ -119,17 +120,21 @@ def _lossy_fields(sensor: str, log: EpisodeLog) -> set[str]:
     }
 
 
-def _difference(recorded: Sample | Step | None, made: Sample | Step | None, log: EpisodeLog) -> str:
+def _difference(recorded: Record | None, made: Record | None, log: EpisodeLog) -> str:
     """What differs between a recorded sample or step and the one made now, in words."""
     if isinstance(recorded, Step) and isinstance(made, Step):
         return _step_difference(recorded, made)
     if isinstance(recorded, Sample) and isinstance(made, Sample):
         return _sample_difference(recorded, made, _lossy_fields(recorded.sensor, log))
+    if isinstance(recorded, Objects) and isinstance(made, Objects):
+        return _objects_difference(recorded, made)
     lonely, fate = (made, "was not recorded") if recorded is None else (recorded, "is missing")
     return f"{_named(lonely)} {fate}"
 
 
-def _named(record: Sample | Step | None) -> str:
+def _named(record: Record | None) -> str:
+    if isinstance(record, Objects):
+        return f"objects at {record.t_ns} ns"
     if isinstance(record, Sample):
         return f"sample {record.seq} of {record.sensor} at {record.t_capture_ns} ns"
     return f"step {record.index} at {record.t_ns} ns" if record is not None else "nothing"
@@ -165,6 +170,17 @@ def _step_difference(recorded: Step, made: Step) -> str:
     for name, array in recorded.truth.items():
         if name not in made.truth or not _same(array, made.truth[name]):
             return f"{where}: the truth {name!r} differs"
+    return ""
+
+
+def _objects_difference(recorded: Objects, made: Objects) -> str:
+    where = _named(recorded)
+    for name in ("t_ns", "complete", "names", "key_point_names"):
+        if getattr(recorded, name) != getattr(made, name):
+            return f"{where}: {name} is {getattr(made, name)}, was {getattr(recorded, name)}"
+    for name, array in recorded.arrays().items():
+        if not _same(array, made.arrays()[name]):
+            return f"{where}: {name} differs {_by_how_much(array, made.arrays()[name])}"
     return ""
 
 

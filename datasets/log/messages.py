@@ -10,6 +10,8 @@
     message Step    { int64 index = 1; int64 t_ns = 2; Array action = 3; repeated Term reward = 4;
                       bool terminated = 5; bool truncated = 6; repeated Event events = 7;
                       repeated Array truth = 8; }
+    message Objects { int64 t_ns = 1; bool complete = 2; repeated string names = 3;
+                      repeated string key_point_names = 4; repeated Array arrays = 5; }
 
 The descriptors are built here instead of by a compiler, so no generated file has to fit the
 installed version of protobuf. Bytes of arrays are little-endian and C-contiguous.
@@ -66,6 +68,13 @@ _MESSAGES: Mapping[str, Mapping[str, str]] = {
         "events": "Event*",
         "truth": "Array*",
     },
+    "Objects": {
+        "t_ns": "int64",
+        "complete": "bool",
+        "names": "string*",
+        "key_point_names": "string*",
+        "arrays": "Array*",
+    },
 }
 
 
@@ -94,6 +103,7 @@ _CLASSES = _classes()
 # Any: the classes are made at run time, so their fields are not known to a type checker.
 CaptureMessage: Any = _CLASSES["Capture"]
 StepMessage: Any = _CLASSES["Step"]
+ObjectsMessage: Any = _CLASSES["Objects"]
 
 
 def descriptor_set(descriptor: Descriptor) -> bytes:

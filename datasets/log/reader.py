@@ -26,11 +26,20 @@ from mcap.stream_reader import StreamReader
 from fleetloop.core.config import from_json
 from fleetloop.core.errors import DamagedFileError, FleetloopError, StorageError
 from fleetloop.core.frames import Pose
+from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import Episode, EpisodeMeta, Event, Outcome, Sample, Step
-from fleetloop.datasets.log.messages import CaptureMessage, StepMessage, get_array, get_arrays
+from fleetloop.datasets.log.messages import (
+    CaptureMessage,
+    ObjectsMessage,
+    StepMessage,
+    get_array,
+    get_arrays,
+)
 from fleetloop.datasets.log.streams import CODECS, Stream
 from fleetloop.datasets.log.writer import FORMAT_VERSION
+
+Record = Sample | Objects | Step
 
 LARGEST_RECORD_BYTES = 1 << 30
 """A picture of 16384 x 16384 pixels passes; a length field full of rubbish does not."""
@@ -60,8 +69,8 @@ class EpisodeLog:
             self.meta, self.schemas, self.lossless = _episode_metadata(found, self.path)
             self.outcome = _outcome(found)
 
-    def records(self) -> Iterator[Sample | Step]:
-        """All samples and steps, in the order in which they happened.
+    def records(self) -> Iterator[Record]:
+        """All samples, objects and steps, in the order in which they happened.
 
         Raises:
             DamagedFileError: Checksums or contents do not hold.
@@ -88,9 +97,12 @@ class EpisodeLog:
         """The whole episode in memory."""
         steps: list[Step] = []
         samples: dict[str, list[Sample]] = {name: [] for name in self.schemas}
+        objects: list[Objects] = []
         for record in self.records():
             if isinstance(record, Step):
                 steps.append(record)
+            elif isinstance(record, Objects):
+                objects.append(record)
             else:
                 samples[record.sensor].append(record)
         return Episode(
@@ -99,6 +111,7 @@ class EpisodeLog:
             steps=tuple(steps),
             samples={name: tuple(row) for name, row in samples.items()},
             outcome=self.outcome,
+            objects=tuple(objects),
         )
 
 
@@ -170,7 +183,7 @@ class _Assembler:
         self._streams: dict[int, Stream] = {}
         self.waiting: dict[str, _Started] = {}
 
-    def add(self, record: McapRecord) -> Iterator[Sample | Step]:
+    def add(self, record: McapRecord) -> Iterator[Record]:
         """Takes one record and yields what it completed."""
         if isinstance(record, Channel):
             self._channels[record.id] = record
@@ -179,9 +192,11 @@ class _Assembler:
         elif isinstance(record, Message):
             yield from self._message(record)
 
-    def _message(self, record: Message) -> Iterator[Sample | Step]:
+    def _message(self, record: Message) -> Iterator[Record]:
         kind = self._channels[record.channel_id].metadata.get("stream")
-        if kind == "step":
+        if kind == "objects":
+            yield objects_of(ObjectsMessage.FromString(record.data))
+        elif kind == "step":
             yield step_of(StepMessage.FromString(record.data))
         elif kind == "capture":
             capture = CaptureMessage.FromString(record.data)
@@ -239,6 +254,17 @@ def step_of(message: Any) -> Step:  # noqa: ANN401 - a protobuf class made at ru
         truncated=message.truncated,
         events=events,
         truth=get_arrays(message.truth),
+    )
+
+
+def objects_of(message: Any) -> Objects:  # noqa: ANN401 - a protobuf class made at run time
+    """True objects from their message."""
+    return Objects(
+        t_ns=message.t_ns,
+        complete=message.complete,
+        names=tuple(message.names),
+        key_point_names=tuple(message.key_point_names),
+        **get_arrays(message.arrays),
     )
 
 

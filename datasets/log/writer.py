@@ -27,10 +27,18 @@ from mcap.writer import CompressionType, Writer
 from fleetloop.core.config import to_json
 from fleetloop.core.digest import canonical_json
 from fleetloop.core.errors import ConfigError, StateError, StorageError
+from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Outcome, Sample, Step
 from fleetloop.datasets.calibration import ATTACHMENT, calibration_of, camera_message
-from fleetloop.datasets.log.messages import CaptureMessage, StepMessage, descriptor_set, put_array
+from fleetloop.datasets.log.boxes import BOXES_EVERY_NS, boxes_message
+from fleetloop.datasets.log.messages import (
+    CaptureMessage,
+    ObjectsMessage,
+    StepMessage,
+    descriptor_set,
+    put_array,
+)
 from fleetloop.datasets.log.streams import CODECS, plan_streams, stamp
 
 LIBRARY = "fleetloop"
@@ -105,6 +113,10 @@ class EpisodeWriter:
         """Writes a sample."""
         self._current().add_sample(sample)
 
+    def add_objects(self, objects: Objects) -> None:
+        """Writes where the objects truly are."""
+        self._current().add_objects(objects)
+
     def add_step(self, step: Step) -> None:
         """Writes a step."""
         self._current().add_step(step)
@@ -163,6 +175,7 @@ class _OpenEpisode:
         )
         self._channels: dict[str, int] = {}
         self._message_schemas: dict[str, int] = {}
+        self._boxes_ns = 0
         self._guarded(lambda: self._start(meta, lossless))
 
     def add_sample(self, sample: Sample) -> None:
@@ -173,6 +186,9 @@ class _OpenEpisode:
             )
         self._schemas[sample.sensor].check(sample.data, sample.sensor)
         self._guarded(lambda: self._write_sample(sample))
+
+    def add_objects(self, objects: Objects) -> None:
+        self._guarded(lambda: self._write_objects(objects))
 
     def add_step(self, step: Step) -> None:
         self._guarded(lambda: self._write_step(step))
@@ -216,6 +232,7 @@ class _OpenEpisode:
             for stream in streams:
                 self._channel(stream.topic, CODECS[stream.kind].message, stream.metadata())
         self._channel("/step", StepMessage, {"stream": "step"})
+        self._channel("/objects", ObjectsMessage, {"stream": "objects"})
         for name, sensor in calibration.sensors.items():
             message = camera_message(sensor)
             if message is not None:
@@ -260,6 +277,20 @@ class _OpenEpisode:
             line = Log(level=Log.INFO, message=f"{event.kind} {to_json(event.detail)}", name="task")
             stamp(line.timestamp, event.t_ns)
             self._mirrored("/events", line, event.t_ns, event.t_ns)
+
+    def _write_objects(self, objects: Objects) -> None:
+        message = ObjectsMessage(
+            t_ns=objects.t_ns,
+            complete=objects.complete,
+            names=objects.names,
+            key_point_names=objects.key_point_names,
+        )
+        for name, array in objects.arrays().items():
+            put_array(message.arrays.add(), name, array)
+        self._add_at("/objects", message, objects.t_ns, objects.t_ns, 0)
+        if objects.complete or objects.t_ns - self._boxes_ns >= BOXES_EVERY_NS:
+            self._boxes_ns = objects.t_ns
+            self._mirrored("/boxes", boxes_message(objects), objects.t_ns, objects.t_ns)
 
     def _mirror(self, sample: Sample) -> None:
         """The same again in messages that viewers know; the reader passes them by."""

@@ -245,7 +245,10 @@ def _add_people(
             float(rng.uniform(-0.5, 0.5)),
         )
         place = place @ Pose.of(0, 0, KERB_HEIGHT_M, yaw_rad=yaw)
-        stage.add(f"person_{number}", place, looks=prop.looks, parts=prop.parts)
+        stage.add(
+            f"person_{number}", place, looks=prop.looks, parts=prop.parts,
+            key_points_m=prop.key_points_m,
+        )  # fmt: skip
     return config.people
 
 

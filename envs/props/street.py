@@ -5,7 +5,8 @@ Each prop is in its own frame: origin on the ground, x towards the road where it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,10 +28,12 @@ class Prop:
     Attributes:
         looks: What sensors see.
         parts: What collides; empty for what nothing can reach.
+        key_points_m: Named points (3,) for labels; people have those of COCO.
     """
 
     looks: tuple[Look, ...]
     parts: tuple[Part, ...]
+    key_points_m: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
 def house(width_m: float, depth_m: float, storeys: int, color: Color, roof_color: Color) -> Prop:
@@ -152,7 +155,35 @@ def person(height_m: float, shirt: Color, trousers: Color, stride_rad: float) ->
         looks.append(_limb(0.075, 0.40, side * 0.095, 0.93, swing, denim, unit))
         looks.append(_limb(0.048, 0.27, side * 0.215, 1.42, -0.8 * swing, cloth, unit))
     body, stand = Capsule(0.22 * unit, 0.65 * unit), Pose.of(0.0, 0.0, 0.87 * unit)
-    return Prop(looks=tuple(looks), parts=(Part(shape=body, body_T_part=stand),))
+    return Prop(
+        looks=tuple(looks),
+        parts=(Part(shape=body, body_T_part=stand),),
+        key_points_m=_person_key_points(unit, stride_rad),
+    )
+
+
+def _person_key_points(unit: float, stride_rad: float) -> dict[str, tuple[float, float, float]]:
+    """The seventeen key points of COCO [Lin et al. 2014] on the figure of `person`."""
+    points = {"nose": (0.11 * unit, 0.0, 1.62 * unit)}
+    for name, side in (("left", 1.0), ("right", -1.0)):
+        points[f"{name}_eye"] = (0.10 * unit, side * 0.032 * unit, 1.65 * unit)
+        points[f"{name}_ear"] = (0.0, side * 0.105 * unit, 1.63 * unit)
+        swing = side * stride_rad
+        for joint, y, top, down, turn in (
+            ("shoulder", 0.215, 1.42, 0.0, -0.8 * swing),
+            ("elbow", 0.215, 1.42, 0.27, -0.8 * swing),
+            ("wrist", 0.215, 1.42, 0.50, -0.8 * swing),
+            ("hip", 0.095, 0.93, 0.0, swing),
+            ("knee", 0.095, 0.93, 0.42, swing),
+            ("ankle", 0.095, 0.93, 0.76, swing),
+        ):
+            # As in `_limb`: it hangs from the joint above and swings about y.
+            points[f"{name}_{joint}"] = (
+                float(-down * np.sin(turn)) * unit,
+                side * y * unit,
+                float(top - down * np.cos(turn)) * unit,
+            )
+    return points
 
 
 def _limb(

@@ -7,6 +7,7 @@ import pytest
 
 from fleetloop.core.digest import EpisodeDigest
 from fleetloop.core.frames import Pose, quaternion_from_rotation_vector
+from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Field, Schema
 from fleetloop.core.types import EpisodeMeta, Event, Outcome, Sample, Step, frozen_array
 
@@ -82,6 +83,29 @@ def make_step(index: int, rng: np.random.Generator) -> Step:
     )
 
 
+def make_objects(t_ns: int, *, complete: bool, x_m: float) -> Objects:
+    """A car that drives, and at the start a house and a person with two key points."""
+    count = 3 if complete else 1
+    points = 2 if complete else 0
+    place = np.array([[x_m, 0.5, 0.0], [20.0, 8.0, 0.0], [5.0, -3.0, 0.1]])[:count]
+    return Objects(
+        t_ns=t_ns,
+        complete=complete,
+        names=("robot", "house", "person")[:count],
+        instance_id=np.array([1, 2, 3], np.int32)[:count],
+        semantic=np.array([15, 6, 13], np.uint8)[:count],
+        position_m=place,
+        quaternion_xyzw=np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)),
+        linear_m_s=np.array([[10.0, 0, 0], [0, 0, 0], [0, 0, 0]])[:count],
+        angular_rad_s=np.zeros((count, 3)),
+        box_center_m=np.array([[1.4, 0, 0.7], [0, 0, 3.0], [0, 0, 0.85]])[:count],
+        box_size_m=np.array([[4.7, 1.85, 1.4], [8, 10, 6.0], [0.4, 0.6, 1.7]])[:count],
+        key_point_names=("nose", "left_knee")[:points],
+        key_point_instance=np.array([3, 3], np.int32)[:points],
+        key_point_m=np.array([[5.1, -3.0, 1.6], [5.0, -2.9, 0.6]])[:points],
+    )
+
+
 META = EpisodeMeta(
     episode_id="made-up-7",
     seed=7,
@@ -95,6 +119,16 @@ META = EpisodeMeta(
 )
 
 
+def added(sink, record) -> None:
+    """Hands a record to a writer or a digest."""
+    if isinstance(record, Step):
+        sink.add_step(record)
+    elif isinstance(record, Objects):
+        sink.add_objects(record)
+    else:
+        sink.add_sample(record)
+
+
 class MadeUp:
     """Four steps with the samples before each, in order."""
 
@@ -103,8 +137,10 @@ class MadeUp:
 
     def __init__(self, seed: int = 5) -> None:
         rng = np.random.default_rng(seed)
-        self.records: list[Sample | Step] = []
+        self.records: list[Sample | Objects | Step] = []
         for index in range(4):
+            t_ns = index * 100_000_000 + 3
+            self.records.append(make_objects(t_ns, complete=index == 0, x_m=float(index)))
             for sensor in ("eye", "lidar", "gnss"):
                 self.records.append(make_sample(sensor, index, index * 100_000_000, rng))
             self.records.append(make_step(index, rng))
@@ -113,8 +149,7 @@ class MadeUp:
     def digest(records) -> str:
         digest = EpisodeDigest()
         for record in records:
-            add = digest.add_step if isinstance(record, Step) else digest.add_sample
-            add(record)
+            added(digest, record)
         return digest.hexdigest()
 
     @property
@@ -132,10 +167,16 @@ class MadeUp:
         """Hands the episode to a writer."""
         writer.begin(META, SCHEMAS)
         for record in self.records:
-            add = writer.add_step if isinstance(record, Step) else writer.add_sample
-            add(record)
+            added(writer, record)
         if end:
             writer.end(self.outcome)
+
+    def write_as(self, writer, meta) -> None:
+        """The same under other metadata."""
+        writer.begin(meta, SCHEMAS)
+        for record in self.records:
+            added(writer, record)
+        writer.end(self.outcome)
 
 
 @pytest.fixture

@@ -57,10 +57,7 @@ def recorded(made_up, tmp_path):
     }
     meta = replace(made_up.meta, config={"sensors": [eye]})
     writer = EpisodeWriter(tmp_path / "data", lossless=True, chunk_bytes=2048)
-    writer.begin(meta, made_up.schemas)
-    for record in made_up.records:
-        (writer.add_step if isinstance(record, Step) else writer.add_sample)(record)
-    writer.end(made_up.outcome)
+    made_up.write_as(writer, meta)
     return RecordedEpisode(writer.path(meta.episode_id))
 
 
@@ -113,6 +110,18 @@ def test_times_find_samples_and_steps(recorded):
     assert recorded.step_after(99_999_999) == 0
     assert recorded.step_after(100_000_000) == 1
     assert recorded.step_after(400_000_000) is None
+
+
+def test_objects_are_all_there_at_every_instant(recorded):
+    assert recorded.objects_at(2) is None
+    for number in range(4):
+        objects = recorded.objects_at(number * 100_000_000 + 50)
+        assert set(objects.names) == {"robot", "house", "person"}
+        row = objects.row("robot")
+        assert objects.position_m[row, 0] == number
+        assert objects.key_point_names == ("nose", "left_knee")
+        pose = recorded.base_pose_at(number * 100_000_000 + 50)
+        assert pose.position_m.tolist() == [number, 0.5, 0.0]
 
 
 def test_an_episode_goes_to_a_worker_process(recorded):
@@ -306,11 +315,8 @@ def test_without_labels_nothing_privileged_leaves(recorded, tmp_path):
 
 def test_a_stopped_export_goes_on_with_the_next_episode(made_up, tmp_path):
     for number in range(3):
-        writer = EpisodeWriter(tmp_path / "data")
-        writer.begin(replace(made_up.meta, episode_id=f"e{number}"), made_up.schemas)
-        for record in made_up.records:
-            (writer.add_step if isinstance(record, Step) else writer.add_sample)(record)
-        writer.end(made_up.outcome)
+        meta = replace(made_up.meta, episode_id=f"e{number}")
+        made_up.write_as(EpisodeWriter(tmp_path / "data"), meta)
     recording = Recording(tmp_path / "data")
 
     def stop(number):

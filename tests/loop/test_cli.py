@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from mcap.reader import make_reader
 
+from fleetloop.core.objects import Objects
 from fleetloop.core.types import Step
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
@@ -83,6 +84,9 @@ def test_replay_finds_where_a_recording_was_touched(recorded, tmp_path):
         for record in log.records():
             if isinstance(record, Step):
                 writer.add_step(record)
+                continue
+            if isinstance(record, Objects):
+                writer.add_objects(record)
                 continue
             if record.sensor == "wheels" and record.seq == 9:
                 speed = record.data["speed_m_s"].copy()

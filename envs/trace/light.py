@@ -10,6 +10,7 @@ between 1950 and 2050. World x points east, y north, z up.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -166,6 +167,7 @@ class Illumination:
     night: float
 
 
+@functools.lru_cache(maxsize=64)
 def illumination(light: Light) -> Illumination:
     """Colours of sun and sky for a sun height and a weather.
 

@@ -5,7 +5,7 @@ it is exact integer arithmetic, so the same place has the same noise on every ma
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import numpy as np
 
 from fleetloop.envs.trace.jit import inline
 
-_MASK = 0xFFFFFFFF
+_A = np.uint32(374761393)
+_B = np.uint32(668265263)
+_C = np.uint32(2246822519)
+_D = np.uint32(3266489917)
+_THIRTEEN = np.uint32(13)
+_FIFTEEN = np.uint32(15)
+_SIXTEEN = np.uint32(16)
 _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
 _THREE = np.float32(3.0)
@@ -22,22 +28,31 @@ _SCALE = np.float32(1.0 / 4294967296.0)
 
 @inline
 def hash_cell(x, y, seed):
-    """An even float32 in [0, 1) for a cell of an integer grid."""
-    h = (x * 374761393 + y * 668265263 + seed * 2246822519) & _MASK
-    h = ((h ^ (h >> 15)) * 2246822519) & _MASK
-    h = ((h ^ (h >> 13)) * 3266489917) & _MASK
-    return np.float32(h ^ (h >> 16)) * _SCALE
+    """An even float32 in [0, 1) for a cell of an integer grid; in 32 bits, for vectors."""
+    return _mixed(np.uint32(np.uint32(x) * _A + np.uint32(y) * _B + np.uint32(seed) * _C))
+
+
+@inline
+def _mixed(h):
+    h = np.uint32(np.uint32(h ^ (h >> _FIFTEEN)) * _C)
+    h = np.uint32(np.uint32(h ^ (h >> _THIRTEEN)) * _D)
+    return np.float32(np.uint32(h ^ (h >> _SIXTEEN))) * _SCALE
 
 
 @inline
 def value_noise(x, y, seed):
-    """Smooth noise in [0, 1), one bump per unit: corners of the cell blended by smoothstep."""
+    """Smooth noise in [0, 1), one bump per unit: corners of the cell blended by smoothstep.
+
+    The corners are those of `hash_cell`; its products are linear, so neighbours share them.
+    """
     fx, fy = np.floor(x), np.floor(y)
     tx, ty = x - np.float32(fx), y - np.float32(fy)
     tx, ty = tx * tx * (_THREE - _TWO * tx), ty * ty * (_THREE - _TWO * ty)
-    i, j = int(fx), int(fy)
-    a, b = hash_cell(i, j, seed), hash_cell(i + 1, j, seed)
-    c, d = hash_cell(i, j + 1, seed), hash_cell(i + 1, j + 1, seed)
+    left = np.uint32(np.uint32(np.int32(fx)) * _A)
+    above = np.uint32(np.uint32(np.int32(fy)) * _B + np.uint32(seed) * _C)
+    right, below = np.uint32(left + _A), np.uint32(above + _B)
+    a, b = _mixed(np.uint32(left + above)), _mixed(np.uint32(right + above))
+    c, d = _mixed(np.uint32(left + below)), _mixed(np.uint32(right + below))
     low = a + tx * (b - a)
     return low + ty * (c + tx * (d - c) - low)
 
@@ -56,18 +71,6 @@ def filtered_noise(x, y, footprint, seed):
         return np.float32(0.0)
     keep = keep if keep < _ONE else _ONE
     return keep * (value_noise(x, y, seed) - np.float32(0.5))
-
-
-@inline
-def fractal_noise(x, y, octaves, seed):
-    """Sum of octaves, each half as strong and twice as fine, in [0, 1)."""
-    total = np.float32(0.0)
-    weight = np.float32(0.5)
-    for octave in range(octaves):
-        total += weight * value_noise(x, y, seed + octave)
-        weight *= np.float32(0.5)
-        x, y = x * _TWO + np.float32(17.3), y * _TWO + np.float32(9.1)
-    return total
 
 
 @inline

@@ -59,6 +59,15 @@ _Y = LANES
 _Z = 2 * LANES
 _A = 3 * LANES
 _SPARE = 4 * LANES
+_PX = 3 * LANES  # start points in the local frame of a mesh; `_A` and `_SPARE` are done with then
+_PY = 4 * LANES
+_PZ = 5 * LANES
+_FLOATS = 6 * LANES
+
+# Offsets into the integer scratch.
+_TODO = 0  # 1: not found in shadow yet
+_MEETS = LANES  # 1: may meet the mesh at hand
+_INTEGERS = 2 * LANES
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
@@ -89,8 +98,8 @@ def sun_shadow(
         skip_flags: Rows with any of these bits in FLAGS cast no shadow.
         shadow: (k, LANES) written: 1 where a wanted lane is in shadow, else 0.
     """
-    f = np.empty(5 * LANES, np.float32)
-    todo = np.empty(LANES, np.int32)
+    f = np.empty(_FLOATS, np.float32)
+    todo = np.empty(_INTEGERS, np.int32)
     n_rows = len(instances.rows)
     discs = np.empty((n_rows, 4), np.float32)
     of_block = np.empty(n_rows, np.int32)
@@ -379,20 +388,13 @@ def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, st
     sx = r0 * x + r1 * y + r2 * z
     sy = r3 * x + r4 * y + r5 * z
     sz = r6 * x + r7 * y + r8 * z
-    square = disc[3] * disc[3]
+    if not _meets_root(entry, meshes.nodes[root], axes, disc, sx, sy, sz, f, todo):
+        return
     last = np.int32(-1)
     for k in range(LANES):
-        if todo[k] == 0:
+        if todo[_MEETS + k] == 0:
             continue
-        x, y, z = f[_X + k], f[_Y + k], f[_Z + k]
-        # The sphere first: most lanes of a tile pass beside.
-        gx = disc[0] - (axes[0] * x + axes[1] * y + axes[2] * z)
-        gy = disc[1] - (axes[3] * x + axes[4] * y + axes[5] * z)
-        if gx * gx + gy * gy > square:
-            continue
-        px = entry[ORIGIN] + r0 * x + r1 * y + r2 * z
-        py = entry[ORIGIN + 1] + r3 * x + r4 * y + r5 * z
-        pz = entry[ORIGIN + 2] + r6 * x + r7 * y + r8 * z
+        px, py, pz = f[_PX + k], f[_PY + k], f[_PZ + k]
         own = primitive[k] if instance[k] == row else np.int32(-1)
         # Neighbours are mostly shaded by the same triangle.
         if (
@@ -406,3 +408,44 @@ def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, st
         if found >= 0:
             todo[k] = 0
             last = found
+
+
+@inline
+def _meets_root(entry, box, axes, disc, sx, sy, sz, f, todo):
+    """Marks the lanes whose rays meet a mesh's bounding sphere and box; whether there are any.
+
+    For whole packets: most lanes end here, on the ground all those that stand on it.
+    """
+    r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
+    r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
+    r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
+    ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
+    ix, iy, iz = _ONE / off_zero(sx), _ONE / off_zero(sy), _ONE / off_zero(sz)
+    cx, cy, cz = box[0], box[1], box[2]
+    hx, hy, hz = box[3] * abs(ix), box[4] * abs(iy), box[5] * abs(iz)
+    square = disc[3] * disc[3]
+    a0, a1, a2, a3, a4, a5 = axes[0], axes[1], axes[2], axes[3], axes[4], axes[5]
+    d0, d1 = disc[0], disc[1]
+    for k in range(LANES):
+        x, y, z = f[_X + k], f[_Y + k], f[_Z + k]
+        px = ox + r0 * x + r1 * y + r2 * z
+        py = oy + r3 * x + r4 * y + r5 * z
+        pz = oz + r6 * x + r7 * y + r8 * z
+        f[_PX + k] = px
+        f[_PY + k] = py
+        f[_PZ + k] = pz
+        gx = d0 - (a0 * x + a1 * y + a2 * z)
+        gy = d1 - (a3 * x + a4 * y + a5 * z)
+        tx, ty, tz = (cx - px) * ix, (cy - py) * iy, (cz - pz) * iz
+        enter = tx - hx
+        enter = enter if enter > ty - hy else ty - hy
+        enter = enter if enter > tz - hz else tz - hz
+        leave = tx + hx
+        leave = leave if leave < ty + hy else ty + hy
+        leave = leave if leave < tz + hz else tz + hz
+        meets = (gx * gx + gy * gy <= square) & (enter <= leave) & (leave >= _ZERO)
+        todo[_MEETS + k] = todo[k] if meets else np.int32(0)
+    total = np.int32(0)
+    for k in range(LANES):
+        total += todo[_MEETS + k]
+    return total > 0

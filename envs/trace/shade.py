@@ -24,7 +24,7 @@ from fleetloop.envs.trace.light import (
     SUN_COLOR,
     LightArrays,
 )
-from fleetloop.envs.trace.sky import sky_radiance
+from fleetloop.envs.trace.sky import SKY_FLOATS, sky_line, sky_radiance, sky_tile
 
 # mypy: disable-error-code="no-untyped-def"
 # ruff: noqa: ANN001, ANN202
@@ -55,6 +55,7 @@ def light_tiles(
         hdr: (k, 3, LANES) written.
     """
     out = np.empty(3, np.float32)
+    f = np.empty(SKY_FLOATS, np.float32)
     n_lamps = light.lamps.shape[1]
     fog = light.numbers[FOG_PER_M]
     for k in range(len(tiles.tiles)):
@@ -71,7 +72,7 @@ def light_tiles(
         if fog > _ZERO and hits > 0:
             _fog(d, t, light.numbers, fog, h)
         if hits < LANES:
-            _sky(d, instance, light, table, out, h)
+            _sky(d, instance, light, table, f, h)
 
 
 @inline
@@ -156,7 +157,7 @@ def _gloss(d, instance, r, shadow, light, table, out, h):
         smooth = _ONE - rough / _GLOSSY
         fresnel = (base + (max(_ONE - rough, base) - base) * power) * smooth
         if wz > np.float32(-0.05):
-            sky_radiance(wx, wy, max(wz, np.float32(0.0)), n, False, out)
+            sky_radiance(wx, wy, max(wz, np.float32(0.0)), n, out)
         else:
             for i in range(3):
                 out[i] = n[GROUND_LIGHT + i]
@@ -197,18 +198,10 @@ def _fog(d, t, numbers, fog, h):
 
 
 @inline
-def _sky(d, instance, light, table, out, h):
-    turn, n = light.world_R_sensor[table], light.numbers
+def _sky(d, instance, light, table, f, h):
+    n = light.numbers
     # Fog fills the sky as well: what is left of it shines through from above.
     veil = min(n[FOG_PER_M] * np.float32(150.0), _ONE)
-    for k in range(LANES):
-        if instance[k] >= 0:
-            continue
-        x, y, z = d[0, k], d[1, k], d[2, k]
-        inverse = _ONE / np.sqrt(x * x + y * y + z * z)
-        wx = (turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] * z) * inverse
-        wy = (turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] * z) * inverse
-        wz = (turn[2, 0] * x + turn[2, 1] * y + turn[2, 2] * z) * inverse
-        sky_radiance(wx, wy, wz, n, True, out)
-        for i in range(3):
-            h[i, k] = out[i] + veil * (n[HORIZON + i] - out[i])
+    sky_tile(d, light.world_R_sensor[table], n, f)
+    for i in range(3):
+        sky_line(i, n, veil, instance, f, h[i])

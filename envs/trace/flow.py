@@ -31,7 +31,8 @@ from fleetloop.envs.trace.layout import (
     MeshArrays,
     TileArrays,
 )
-from fleetloop.envs.trace.raygrid import RayGrid, pyramid_bounds
+from fleetloop.envs.trace.packets import packets_of
+from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.visibility import visibility
 
 Float64 = npt.NDArray[np.float64]
@@ -148,7 +149,7 @@ def occluded(
     blocked = GBuffer(
         reach, np.full(met.shape, -1, np.int32), np.zeros(met.shape, np.int32)
     )  # fmt: skip
-    packets = _packets(points, rays, table.astype(np.int32))
+    packets = _packets(points, table.astype(np.int32))
     visibility(packets, instances, meshes, near, SEE_THROUGH, blocked)
     beyond = met & ((unit > t_limits[1]) | (unit < t_limits[0]))
     hidden: npt.NDArray[np.bool_] = (
@@ -310,14 +311,8 @@ def _in_view(rays: RayGrid, pixels: Float64) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _packets(points: Float64, rays: RayGrid, table: npt.NDArray[np.int32]) -> TileArrays:
-    """Rays from the sensor to the points, one block for each tile."""
-    count = len(points)
+def _packets(points: Float64, table: npt.NDArray[np.int32]) -> TileArrays:
+    """Rays from the sensor to the points."""
     # A point in the sensor itself has no direction, and hides nothing.
-    directions = np.where(np.abs(points).max(axis=2, keepdims=True) > 1e-6, points, 1e-6)
-    shape = (count, rays.tile_height, rays.tile_width, 3)
-    directions = directions.astype(np.float32)
-    bounds = pyramid_bounds(directions.reshape(shape).astype(np.float64))
-    order = np.arange(count, dtype=np.int32)
-    lanes = np.ascontiguousarray(directions.transpose(0, 2, 1))
-    return TileArrays(order, table, lanes, bounds, order, bounds)
+    away = np.where(np.abs(points).max(axis=2, keepdims=True) > 1e-6, points, 1e-6)
+    return packets_of(np.ascontiguousarray(away.transpose(0, 2, 1), dtype=np.float32), table)

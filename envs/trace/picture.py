@@ -11,7 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.albedo import RECORD_FLOATS, surface_records
+from fleetloop.envs.trace.layers import Shaded, composite
 from fleetloop.envs.trace.layout import (
+    BLENDED,
+    FLAGS,
     LANES,
     SEE_THROUGH,
     GBuffer,
@@ -24,7 +27,7 @@ from fleetloop.envs.trace.occlusion import sun_shadow
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.shade import light_tiles
-from fleetloop.envs.trace.tone import exposure_for, srgb_curve, write_hdr, write_rgb
+from fleetloop.envs.trace.tone import exposure_for, srgb_curve, write_hdr, write_pixels, write_rgb
 from fleetloop.envs.trace.view import View
 
 Image = npt.NDArray[np.generic]
@@ -40,6 +43,9 @@ class Painter:
         pixel_rad: Angle between neighbouring rays.
         exposure: Gain of the sRGB view.
         is_day: Whether the sun shines, so that shadows are worth tracing.
+        alpha: Opacity of the materials.
+        t_limits: t_min_m and t_max_m of the view.
+        has_blended: Whether anything in the scene lets light through.
     """
 
     light: LightArrays
@@ -50,6 +56,9 @@ class Painter:
     pixel_rad: float
     exposure: float
     is_day: bool
+    alpha: npt.NDArray[np.float32]
+    t_limits: tuple[float, float]
+    has_blended: bool
 
 
 def prepare_painter(scene: Scene, view: View) -> Painter:
@@ -67,18 +76,21 @@ def prepare_painter(scene: Scene, view: View) -> Painter:
         pixel_rad=pixel_angle(view.rays),
         exposure=exposure_for(colors, float(np.sin(scene.light.sun_elevation_rad))),
         is_day=bool(colors.sun.max() > 0.0),
+        alpha=table.alpha,
+        t_limits=(view.t_min_m, view.t_max_m),
+        has_blended=bool((scene.row_integers[:, FLAGS] & BLENDED).any()),
     )
 
 
-def shade(
+def paint(
     painter: Painter,
     tiles: TileArrays,
     slots: npt.NDArray[np.int32],
     instances: InstanceArrays,
     meshes: MeshArrays,
     gbuffer: GBuffer,
-) -> npt.NDArray[np.float32]:
-    """Radiance of a list of tiles, (k, 3, LANES) float32.
+) -> Shaded:
+    """Radiance of a list of tiles, with what lies behind glass.
 
     Args:
         painter: Of the frame.
@@ -86,6 +98,26 @@ def shade(
         slots: (tables,) time slots of the view.
         instances, meshes, gbuffer: As `visibility` left them.
     """
+
+    def shade(part: TileArrays, met: GBuffer) -> Shaded:
+        return _shade(painter, part, slots, instances, meshes, met)
+
+    shaded = shade(tiles, gbuffer)
+    if painter.has_blended:
+        limits = painter.t_limits
+        composite(tiles, instances, meshes, gbuffer, painter.alpha, limits, shade, shaded)
+    return shaded
+
+
+def _shade(
+    painter: Painter,
+    tiles: TileArrays,
+    slots: npt.NDArray[np.int32],
+    instances: InstanceArrays,
+    meshes: MeshArrays,
+    gbuffer: GBuffer,
+) -> Shaded:
+    """Radiance of what was met, as if all of it were opaque."""
     count = len(tiles.tiles)
     light = LightArrays(
         painter.light.sun[slots],
@@ -117,7 +149,7 @@ def shade(
         shadow = np.zeros((count, LANES), np.uint8)
     hdr = np.empty((count, 3, LANES), np.float32)
     light_tiles(tiles, gbuffer, record, shadow, light, hdr)
-    return hdr
+    return Shaded(hdr, record, shadow, gbuffer.instance)
 
 
 def write_picture(
@@ -140,6 +172,19 @@ def write_picture(
             srgb_curve(),
             images["rgb"],
         )
+
+
+def write_smoothed(
+    painter: Painter,
+    rows: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.int32],
+    light: npt.NDArray[np.float32],
+    images: dict[str, Image],
+) -> None:
+    """Puts the radiance (k, n, 3) of single pixels (k, n) into the images "hdr" and "rgb"."""
+    hdr = images.get("hdr", np.empty((0, 0, 3), np.float32))
+    rgb = images.get("rgb", np.empty((0, 0, 3), np.uint8))
+    write_pixels(rows, columns, light, painter.exposure, srgb_curve(), hdr, rgb)
 
 
 def pixel_angle(rays: RayGrid) -> float:

@@ -128,7 +128,7 @@ class RayGrid:
         self.tile_slot = self.slot_at[order[:, 0], order[:, 1]]
         rays = self._gather(order, tile)
         self.tile_directions = np.ascontiguousarray(rays.transpose(0, 2, 1), dtype=np.float32)
-        self.tile_bounds = pyramid_bounds(rays.reshape(self.n_tiles, tile[0], tile[1], 3))
+        self.tile_bounds = _bounds(rays.reshape(self.n_tiles, tile[0], tile[1], 3))
         self._block_of_tile = block_of_tile
         self._block_bounds = np.concatenate(
             [self._block_bounds_of(box, tile) for box in block_boxes]
@@ -171,7 +171,7 @@ class RayGrid:
     ) -> npt.NDArray[np.float32]:
         rows = slice(box[0] * tile[0], min(box[1] * tile[0], self.height))
         columns = slice(box[2] * tile[1], min(box[3] * tile[1], self.width))
-        return pyramid_bounds(self.directions[None, rows, columns].astype(np.float64))
+        return _bounds(self.directions[None, rows, columns].astype(np.float64))
 
     def _make_chunks(
         self, order: npt.NDArray[np.int64], tile: tuple[int, int]
@@ -308,7 +308,7 @@ def _chunk_ranges(
     return [(int(block_begin[begin]), int(block_end[end - 1])) for begin, end in groups]
 
 
-def pyramid_bounds(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+def _bounds(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Pyramids around groups of rays, (groups, rows, columns, 3) float64 -> (groups, PCOLS)."""
     groups = len(rays)
     flat = rays.reshape(groups, -1, 3)

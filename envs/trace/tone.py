@@ -69,6 +69,39 @@ def write_hdr(
 
 
 @kernel
+def write_pixels(
+    rows: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.int32],
+    light: npt.NDArray[np.float32],
+    exposure: float,
+    curve: npt.NDArray[np.uint8],
+    hdr: npt.NDArray[np.float32],
+    rgb: npt.NDArray[np.uint8],
+) -> None:
+    """Writes single pixels into the images that are there (the other one is empty).
+
+    Args:
+        rows, columns: (k, n); a row of -1 is no pixel.
+        light: (k, n, 3) radiance.
+        exposure, curve: As in `write_rgb`.
+        hdr, rgb: (height, width, 3).
+    """
+    gain = np.float32(exposure / 8.0)
+    last = np.float32(CURVE_SIZE - 1)
+    for k in range(rows.shape[0]):
+        for n in range(rows.shape[1]):
+            row, column = rows[k, n], columns[k, n]
+            if row < 0:
+                continue
+            for i in range(3):
+                if hdr.size > 0:
+                    hdr[row, column, i] = light[k, n, i]
+                if rgb.size > 0:
+                    value = min(max(light[k, n, i] * gain, np.float32(0.0)), np.float32(1.0))
+                    rgb[row, column, i] = curve[np.int32(np.sqrt(value) * last + np.float32(0.5))]
+
+
+@kernel
 def write_rgb(
     tiles: npt.NDArray[np.int32],
     hdr: npt.NDArray[np.float32],

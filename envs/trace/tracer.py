@@ -16,6 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.envs.trace.antialias import (
+    PIXELS,
+    EdgeImages,
+    edge_packets,
+    mean_of_samples,
+    write_edges,
+)
 from fleetloop.envs.trace.attributes import (
     BasicImages,
     SlotMotion,
@@ -36,7 +43,13 @@ from fleetloop.envs.trace.layout import (
     InstanceArrays,
     MeshArrays,
 )
-from fleetloop.envs.trace.picture import Painter, prepare_painter, shade, write_picture
+from fleetloop.envs.trace.picture import (
+    Painter,
+    paint,
+    prepare_painter,
+    write_picture,
+    write_smoothed,
+)
 from fleetloop.envs.trace.pool import shared_pool
 from fleetloop.envs.trace.raster import mark_dense, raster
 from fleetloop.envs.trace.raygrid import Chunk
@@ -67,11 +80,16 @@ def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int = 1) -> list[dict[
     """
     results: list[dict[str, Image]] = []
     tasks: list[Callable[[], None]] = []
+    smoothing: list[Callable[[], None]] = []
     for scene, view in jobs:
         frame = prepare(scene, view)
         results.append(frame.images)
         tasks += [partial(_trace_chunk, frame, chunk) for chunk in view.rays.chunks]
+        if frame.edges is not None:
+            smoothing += [partial(_smooth_chunk, frame, chunk) for chunk in view.rays.chunks]
     shared_pool().run(tasks, threads)
+    # Edges lie between pixels of neighbouring chunks too: all must be there first.
+    shared_pool().run(smoothing, threads)
     return results
 
 
@@ -93,6 +111,7 @@ class Frame:
     basic: BasicImages | None
     surface: SurfaceImages | None
     painter: Painter | None
+    edges: EdgeImages | None
     previous: Frame | None
 
     @property
@@ -138,7 +157,13 @@ def prepare(scene: Scene, view: View) -> Frame:
         surface,
         None if view.outputs.isdisjoint({"hdr", "rgb"}) else prepare_painter(scene, view),
         None,
+        None,
     )
+    if view.antialias and frame.painter is not None:
+        size = (rays.height, rays.width)
+        frame = replace(
+            frame, edges=EdgeImages(np.empty(size, np.float32), np.empty(size, np.int32))
+        )
     if view.outputs.isdisjoint(FLOW_OUTPUTS):
         return frame
     return replace(frame, previous=_previous(frame))
@@ -155,7 +180,14 @@ def _previous(frame: Frame) -> Frame:
         view, position_m=view.previous_position_m, rotation=view.previous_rotation
     )  # fmt: skip
     return replace(
-        frame, view=before, motion=motion, images={}, basic=None, surface=None, painter=None
+        frame,
+        view=before,
+        motion=motion,
+        images={},
+        basic=None,
+        surface=None,
+        painter=None,
+        edges=None,
     )
 
 
@@ -164,32 +196,39 @@ def place_and_see(frame: Frame, chunk: Chunk) -> tuple[InstanceArrays, GBuffer]:
 
     The buffers are small enough to stay in the core's cache until the last stage has read them.
     """
-    view = frame.view
-    instances = InstanceArrays(
-        np.empty((len(chunk.slots), len(frame.rows), ICOLS), np.float32), frame.rows.copy()
-    )
-    fill_tables(
-        *frame.motion,
-        frame.dims,
-        frame.spheres,
-        chunk.slots,
-        view.position_m,
-        view.rotation,
-        frame.time_offset_s,
-        instances.table,
-    )
-    count = len(chunk.arrays.tiles)
-    gbuffer = GBuffer(
-        np.full((count, LANES), view.t_max_m, np.float32),
-        np.full((count, LANES), -1, np.int32),
-        np.zeros((count, LANES), np.int32),
-    )
+    instances = _placed(frame, chunk.slots)
+    gbuffer = _nothing_met(len(chunk.arrays.tiles), frame.view.t_max_m)
     dense = _dense_rows(frame, chunk, instances)
     skip = SEE_THROUGH | RASTERED
     visibility(chunk.arrays, instances, frame.meshes, frame.t_min, skip, gbuffer)
     if chunk.pixels is not None and len(dense) > 0:
         raster(chunk.arrays, instances, frame.meshes, chunk.pixels, dense, gbuffer)
     return instances, gbuffer
+
+
+def _placed(frame: Frame, slots: npt.NDArray[np.int32]) -> InstanceArrays:
+    """Instance tables of some time slots."""
+    view = frame.view
+    table = np.empty((len(slots), len(frame.rows), ICOLS), np.float32)
+    fill_tables(
+        *frame.motion,
+        frame.dims,
+        frame.spheres,
+        slots,
+        view.position_m,
+        view.rotation,
+        frame.time_offset_s,
+        table,
+    )
+    return InstanceArrays(table, frame.rows.copy())
+
+
+def _nothing_met(count: int, t_max_m: float) -> GBuffer:
+    return GBuffer(
+        np.full((count, LANES), t_max_m, np.float32),
+        np.full((count, LANES), -1, np.int32),
+        np.zeros((count, LANES), np.int32),
+    )
 
 
 def _dense_rows(frame: Frame, chunk: Chunk, instances: InstanceArrays) -> npt.NDArray[np.int32]:
@@ -232,8 +271,28 @@ def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
     if frame.previous is not None:
         _flow(frame, frame.previous, chunk, gbuffer)
     if frame.painter is not None:
-        hdr = shade(frame.painter, chunk.arrays, chunk.slots, instances, frame.meshes, gbuffer)
-        write_picture(frame.painter, view.rays, chunk.arrays, hdr, frame.images)
+        shaded = paint(frame.painter, chunk.arrays, chunk.slots, instances, frame.meshes, gbuffer)
+        write_picture(frame.painter, view.rays, chunk.arrays, shaded.hdr, frame.images)
+        if frame.edges is not None:
+            rays, exposure = view.rays, frame.painter.exposure
+            place = (rays.tile_origin, rays.tile_width)
+            write_edges(chunk.arrays.tiles, shaded, *place, exposure, frame.edges)
+
+
+def _smooth_chunk(frame: Frame, chunk: Chunk) -> None:
+    """Looks again at the pixels of one chunk that have an edge."""
+    assert frame.edges is not None
+    assert frame.painter is not None
+    packets = edge_packets(frame.view.rays, chunk.arrays, chunk.slots, frame.edges)
+    if packets is None:
+        return
+    instances = _placed(frame, packets.slots)
+    gbuffer = _nothing_met(len(packets.rows), frame.view.t_max_m)
+    visibility(packets.tiles, instances, frame.meshes, frame.t_min, SEE_THROUGH, gbuffer)
+    shaded = paint(frame.painter, packets.tiles, packets.slots, instances, frame.meshes, gbuffer)
+    light = np.empty((len(shaded.hdr), PIXELS, 3), np.float32)
+    mean_of_samples(shaded.hdr, light)
+    write_smoothed(frame.painter, packets.rows, packets.columns, light, frame.images)
 
 
 def _flow(frame: Frame, previous: Frame, chunk: Chunk, gbuffer: GBuffer) -> None:

@@ -6,7 +6,7 @@ import pybullet
 import pytest
 
 from fleetloop.core.errors import ConfigError
-from fleetloop.envs.sensors.lens import Lens
+from fleetloop.core.lens import Lens
 from fleetloop.envs.trace import shapes
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions

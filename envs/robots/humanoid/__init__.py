@@ -1,1 +1,0 @@
-"""The humanoid: its body, its kinematics, its walking, its senses."""

@@ -5,6 +5,8 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK_STAMP := $(VENV)/.lock-installed
+DOCS_STAMP := $(VENV)/.docs-installed
 ROOMS := core envs datasets agents loop
 CODE  := $(ROOMS) tests benchmarks examples
 LINKS := build/typing
@@ -20,14 +22,16 @@ help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything that running and testing need into .venv
-$(STAMP): requirements.lock pyproject.toml tools/find-python.sh
+$(STAMP): $(LOCK_STAMP) pyproject.toml
+	@echo "[3/3] Installing fleetloop"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+$(LOCK_STAMP): requirements.lock tools/find-python.sh
 	@python=$$(sh tools/find-python.sh) || exit 1; \
 	echo "[1/3] New environment in $(VENV), by $$python"; \
 	"$$python" -m venv --clear $(VENV)
 	@echo "[2/3] Installing what requirements.lock names"
 	@$(BIN)/python -m pip install --quiet --progress-bar on --require-hashes -r requirements.lock
-	@echo "[3/3] Installing fleetloop"
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 loop: $(STAMP) ## Run the main job: collect, check and replay a small fleet's data
@@ -65,9 +69,12 @@ types: $(STAMP) $(LINKS)
 imports: $(STAMP) $(LINKS)
 	@PYTHONPATH=$(LINKS) $(BIN)/lint-imports --no-cache
 
-lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
+lock: $(STAMP) ## Renew requirements.lock and docs/requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --group docs --constraints requirements.lock --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
+	  -o docs/requirements.lock
 
 format: $(STAMP) ## Put the code in its usual form
 	@$(BIN)/ruff check --fix --quiet $(CODE) tools
@@ -76,9 +83,13 @@ format: $(STAMP) ## Put the code in its usual form
 bench: $(STAMP) ## Measure the speed of the sensors against their rivals
 	@$(BIN)/fleetloop bench
 
-docs: $(STAMP) ## Build the documentation; warnings are errors
-	@$(BIN)/python -m pip install --quiet ".[docs]"
-	@$(BIN)/mkdocs build --strict --quiet
+docs: $(STAMP) $(DOCS_STAMP) ## Build the documentation into site/; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html."
+$(DOCS_STAMP): $(LOCK_STAMP) docs/requirements.lock
+	@echo "Installing what docs/requirements.lock names"
+	@$(BIN)/python -m pip install --quiet --progress-bar on --require-hashes -r docs/requirements.lock
+	@touch $@
 
 clean: ## Remove everything that was made
 	@rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

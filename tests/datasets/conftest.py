@@ -182,3 +182,21 @@ class MadeUp:
 @pytest.fixture
 def made_up() -> MadeUp:
     return MadeUp()
+
+
+@pytest.fixture(scope="session")
+def street(tmp_path_factory):
+    """Half a second on a street: a labelled camera, a LiDAR and body sensors."""
+    from fleetloop.datasets.recording import RecordedEpisode
+    from fleetloop.loop.record import RecordPlan, record
+
+    plan = RecordPlan(
+        out=tmp_path_factory.mktemp("street"),
+        task="fleetloop/LaneFollow-v0",
+        episodes=1,
+        seed=3,
+        max_steps=5,
+        env_options={"rig": "front"},
+    )
+    done = record(plan, lambda number, step: None, lambda number, recorded: None)
+    return RecordedEpisode(done[0].path)

@@ -17,6 +17,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "replay": "fleetloop.loop.commands.replay:replay",
         "repair": "fleetloop.loop.commands.repair:repair",
         "export": "fleetloop.loop.commands.export:export",
+        "realism": "fleetloop.loop.commands.realism:realism",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "list": "fleetloop.loop.commands.listing:list_names",
     },

@@ -190,6 +190,10 @@ class World:
             self._set_substance(body, link, substance)
         return int(body)
 
+    def adopt(self, body: int) -> None:
+        """Takes in a body that `fleetloop.envs.articulation` made, centre of mass at its origin."""
+        self._com[body] = Pose.identity()
+
     def step(self) -> None:
         """Advances by one tick."""
         pb.stepSimulation(physicsClientId=self._client)

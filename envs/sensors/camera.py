@@ -1,7 +1,9 @@
-"""The colour camera: a lens over an imager, with an exposure loop, rolling shutter and labels.
+"""The colour camera: a lens and its glass over an imager, with shutter, exposure loop and labels.
 
-Labels (depth, masks, normals, flow) come from the same rays at the same instant as the picture, so
-they are aligned with it pixel by pixel, and are privileged: recorded, never observed.
+    rays at their own times -> mean over the exposure -> glass and lens -> imager -> picture
+
+Labels (depth, masks, normals, flow) come from the same rays at the same instants as the picture, so
+they are aligned with it pixel by pixel. Options that are off cost nothing.
 """
 
 from __future__ import annotations
@@ -17,78 +19,119 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.lens import Lens
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
-from fleetloop.envs.sensors.imager import ImagerConfig, expose, fixed_pattern
-from fleetloop.envs.trace.raygrid import RayGrid
+from fleetloop.envs.sensors.camera_faults import (
+    GLASS_FAULTS,
+    PIXEL_FAULTS,
+    draw_glass,
+    pixel_defects,
+    through_glass,
+)
+from fleetloop.envs.sensors.camera_labels import (
+    FARTHEST_M,
+    LABELS,
+    check_labels,
+    label_field,
+)
+from fleetloop.envs.sensors.exposure import (
+    ExposureConfig,
+    Setting,
+    adapted_setting,
+    next_setting,
+)
+from fleetloop.envs.sensors.imager import ImagerConfig, develop, level_of
+from fleetloop.envs.sensors.optics import Optics, falloff, through_optics
+from fleetloop.envs.sensors.pixel_noise import new_key
+from fleetloop.envs.sensors.shutter import (
+    ROWS_PER_POSE,
+    exposure_offsets_s,
+    row_offsets_s,
+    shutter_rays,
+)
 from fleetloop.envs.trace.view import View
 
-LABELS: dict[str, tuple[str, int, str, str, float, float]] = {
-    "depth_m": ("float32", 0, "m", "sensor", 0.0, 1e4),
-    "instance": ("int32", 0, "id", "", 0.0, 2**31 - 1),
-    "semantic": ("uint8", 0, "id", "", 0.0, 255.0),
-    "normal": ("float32", 3, "1", "world", -1.0, 1.0),
-    "hit": ("bool", 0, "1", "", 0.0, 1.0),
-}
-"""Labels that a camera can carry: dtype, channels, unit, frame, bounds."""
-
-_TRACED = {"depth_m": "depth"}
+Light = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraConfig(SensorConfig):
     """A camera.
 
+    Its own faults: see `camera_faults`.
+
     Attributes:
         lens: Projection and size.
-        imager: Noise and digits.
-        auto_exposure: Whether the gain follows the light; else it stays at `gain`.
-        gain: Exposure times gain at the start, and for good without the loop.
-        target_level: Mean linear level that the exposure loop aims at, 0 to 1.
-        adaptation: Part of the way to the target that the loop goes in each frame, 0 to 1.
+        optics: Dark corners and coloured edges.
+        imager: Noise, digits, mosaic, tone.
+        exposure: Time and gain, and the loop that sets them.
         readout_s: From the first to the last row of a rolling shutter; 0 is a global shutter.
+        rows_per_pose: How many rows of a rolling shutter share an instant: 1, 2, 4 or 8.
+        blur_samples: Sub-frames over the exposure that make motion blur; an odd number, so that
+            labels belong to its middle. 1 takes an instant, and costs rise with it.
         antialias: Smooth edges.
-        labels: Which of `LABELS` to record beside the picture.
+        labels: Which of `camera_labels.LABELS` to record beside the picture.
+        report_exposure: Whether samples hold `exposure_s` and `gain`.
         near_m, far_m: What is nearer or further is not seen.
     """
 
     KIND: ClassVar[str] = "camera"
-    FAULTS: ClassVar[tuple[str, ...]] = ("blocked_lens", "dirty_lens", "dead_pixels")
+    FAULTS: ClassVar[tuple[str, ...]] = (*GLASS_FAULTS, *PIXEL_FAULTS)
 
     lens: Lens = field(default_factory=lambda: Lens.of_fov(320, 240, 1.2))
+    optics: Optics = field(default_factory=Optics)
     imager: ImagerConfig = field(default_factory=ImagerConfig)
-    auto_exposure: bool = True
-    gain: float = 1.0
-    target_level: float = 0.20
-    adaptation: float = 0.35
+    exposure: ExposureConfig = field(default_factory=ExposureConfig)
     readout_s: float = 0.0
+    rows_per_pose: int = 1
+    blur_samples: int = 1
     antialias: bool = False
     labels: tuple[str, ...] = ()
+    report_exposure: bool = False
     near_m: float = 0.02
     far_m: float = 1000.0
     rate_hz: float = 10.0
 
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
-        unknown = [name for name in self.labels if name not in LABELS]
-        if unknown:
-            raise ConfigError(
-                f"The camera {self.name!r} knows no label {unknown[0]!r}. Known: "
-                f"{', '.join(LABELS)}."
-            )
-        if not 0.0 < self.near_m < self.far_m:
+        check_labels(self.labels, self.name)
+        if not 0.0 < self.near_m < self.far_m <= FARTHEST_M:
             raise ConfigError(
                 f"near_m {self.near_m} and far_m {self.far_m} of camera {self.name!r}: use "
-                "0 < near_m < far_m."
+                f"0 < near_m < far_m <= {FARTHEST_M:g}."
             )
-        for name in ("gain", "target_level"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} of camera {self.name!r} must be positive.")
-        if not 0.0 < self.adaptation <= 1.0:
-            raise ConfigError(f"adaptation of camera {self.name!r}: use above 0 to 1.")
         if not 0.0 <= self.readout_s < 1.0 / self.rate_hz:
             raise ConfigError(
                 f"readout_s of camera {self.name!r} is {self.readout_s}: use 0 to below the period "
                 f"of {1.0 / self.rate_hz:.4g} s."
             )
+        if self.rows_per_pose not in ROWS_PER_POSE:
+            raise ConfigError(
+                f"rows_per_pose of camera {self.name!r} is {self.rows_per_pose}: use one of "
+                f"{ROWS_PER_POSE}."
+            )
+        if not 1 <= self.blur_samples <= 65 or self.blur_samples % 2 == 0:
+            raise ConfigError(
+                f"blur_samples of camera {self.name!r} is {self.blur_samples}: use an odd number "
+                "from 1 to 65."
+            )
+        start_s = self.exposure.exposure_s
+        if not self.exposure.shortest_s <= self.exposure_room_s or start_s > self.exposure_room_s:
+            raise ConfigError(
+                f"The exposure of camera {self.name!r} takes {start_s} s, and its rate and readout "
+                f"leave {self.exposure_room_s:.4g} s: use a shorter one."
+            )
+
+    @property
+    def exposure_room_s(self) -> float:
+        """The longest exposure for which rate and readout leave time."""
+        return 1.0 / self.rate_hz - self.readout_s
+
+    @property
+    def longest_exposure_s(self) -> float:
+        """What a capture takes for its exposure at most."""
+        if not self.exposure.auto:
+            return self.exposure.exposure_s
+        longest_s = max(self.exposure.longest_s, self.exposure.exposure_s)
+        return min(longest_s, self.exposure_room_s)
 
 
 class Camera:
@@ -99,47 +142,57 @@ class Camera:
 
     def __init__(self, config: CameraConfig) -> None:
         self.config = config
-        self._shape = (config.lens.height_px, config.lens.width_px)
-        self._rays = _rays(config)
+        lens = config.lens
+        self._shape = (lens.height_px, lens.width_px)
+        self._rays = shutter_rays(lens, config.readout_s, config.rows_per_pose)
+        self._row_offset_s = row_offsets_s(lens, config.readout_s, config.rows_per_pose)
+        self._falloff = None if config.optics.is_perfect else falloff(config.optics, lens)
+        self._labels = {name: LABELS[name].output for name in config.labels}
         self.schema = _schema(config)
-        self.scan_s = config.readout_s
-        # A rolling shutter reads the last row at the reference instant.
-        slots = self._rays.n_slots
-        self._row_offset_s = -config.readout_s * (1.0 - (np.arange(slots) + 0.5) / slots)
+        # Without motion blur a picture is an instant, however long its light was gathered.
+        blurs = config.blur_samples > 1
+        self.scan_s = config.readout_s + (config.longest_exposure_s if blurs else 0.0)
 
     def initial_state(self, rng: np.random.Generator) -> State:
-        """Fixed pattern and dead pixels of this piece of silicon, and the start of the gain."""
-        sensitivity, offset = fixed_pattern(self.config.imager, self._shape, rng)
-        return {
-            "sensitivity": sensitivity,
-            "offset_e": offset,
-            "weak": rng.random(self._shape, dtype=np.float32),
-            "dirt": _dirt(self._shape, rng),
-            "gain": np.array([self.config.gain]),
+        """This piece of silicon, what is on the glass, and the start of the exposure."""
+        start = self.config.exposure
+        state: State = {
+            "silicon": new_key(rng),
+            "broken": new_key(rng),
+            "setting": np.array([start.exposure_s, start.gain, 0.0]),
             "started": np.zeros(1, dtype=bool),
         }
+        kinds = {fault.kind for fault in self.config.faults}
+        return state | draw_glass(kinds, self._shape, rng)
 
     def views(self, capture: Capture, state: State, rng: np.random.Generator) -> Sequence[View]:
-        """One view; with a rolling shutter each row of tiles has its own pose and time."""
-        pose = capture.world_T_sensor
-        rolling = self.config.readout_s > 0.0
-        position, rotation = pose.position_m[None], pose.rotation[None]
-        if rolling:
-            position, rotation = capture.path.at(self._row_offset_s)
-        wanted = {"hdr", *(_TRACED.get(name, name) for name in self.config.labels)}
+        """One view per sub-frame; with a rolling shutter each row has its own pose and time."""
+        offsets_s = exposure_offsets_s(float(state["setting"][0]), self.config.blur_samples)
+        middle = len(offsets_s) // 2
         return [
-            View(
-                rays=self._rays,
-                position_m=position,
-                rotation=rotation,
-                outputs=frozenset(wanted),
-                time_offset_s=self._row_offset_s if rolling else None,
-                t_min_m=self.config.near_m,
-                t_max_m=self.config.far_m,
-                antialias=self.config.antialias,
-                seed=capture.seq,
-            )
+            self._view(capture, offset_s, with_labels=number == middle)
+            for number, offset_s in enumerate(offsets_s)
         ]
+
+    def _view(self, capture: Capture, offset_s: float, *, with_labels: bool) -> View:
+        row_offset_s = self._row_offset_s + offset_s
+        if row_offset_s.any():
+            position, rotation = capture.path.at(row_offset_s)
+        else:
+            pose = capture.world_T_sensor
+            position, rotation = pose.position_m[None], pose.rotation[None]
+        labels = self._labels.values() if with_labels else ()
+        return View(
+            rays=self._rays,
+            position_m=position,
+            rotation=rotation,
+            outputs=frozenset({"hdr", *labels}),
+            time_offset_s=row_offset_s,
+            t_min_m=self.config.near_m,
+            t_max_m=self.config.far_m,
+            antialias=self.config.antialias,
+            seed=capture.seq,
+        )
 
     def measure(
         self,
@@ -149,84 +202,78 @@ class Camera:
         rng: np.random.Generator,
     ) -> tuple[dict[str, npt.NDArray[Any]], State]:
         """Exposes the picture and adds the labels."""
-        images = traced[0]
-        light = _through_dirt(images["hdr"], capture, state)
-        gain, following = self._gains(light, state)
-        pattern = (state["sensitivity"], state["offset_e"])
-        rgb = expose(self.config.imager, light, gain, pattern, rng)
-        if "dead_pixels" in capture.faults:
-            # At severity 1 one pixel in fifty is dead; which ones follows from the seed.
-            dead = state["weak"] < 0.02 * capture.faults["dead_pixels"].severity
-            rgb = np.where(dead[..., None], np.uint8(0), rgb)
-        data: dict[str, npt.NDArray[Any]] = {"rgb": rgb}
-        for name in self.config.labels:
-            data[name] = images[_TRACED.get(name, name)]
-        changed = {"gain": np.array([following]), "started": np.ones(1, dtype=bool)}
-        return data, {**state, **changed}
+        config = self.config
+        light = through_glass(_mean_light(traced), capture.faults, state)
+        if self._falloff is not None:
+            light = through_optics(config.optics, config.lens, self._falloff, light)
+        now, following = self._settings(light, state)
+        picture = develop(
+            config.imager,
+            light,
+            now.exposure_s,
+            now.gain,
+            state["silicon"],
+            new_key(rng),
+            pixel_defects(capture.faults, state["broken"]),
+        )
+        data: dict[str, npt.NDArray[Any]] = {_picture_name(config): picture}
+        if config.report_exposure:
+            data["exposure_s"] = np.array([now.exposure_s], np.float32)
+            data["gain"] = np.array([now.gain], np.float32)
+        labelled = traced[len(traced) // 2]
+        for name, output in self._labels.items():
+            data[name] = labelled[output]
+        setting = np.array([following.exposure_s, following.gain, following.is_settled], float)
+        return data, {**state, "setting": setting, "started": np.ones(1, dtype=bool)}
 
-    def _gains(self, light: npt.NDArray[np.float32], state: State) -> tuple[float, float]:
-        """Gain of this frame and of the next: a proportional loop on the logarithm of the level."""
-        gain = float(state["gain"][0])
-        if not self.config.auto_exposure:
-            return gain, gain
-        level = max(float(light[::4, ::4].mean(dtype=np.float64)), 1e-6)
-        wanted = self.config.target_level / level
+    def _settings(self, light: Light, state: State) -> tuple[Setting, Setting]:
+        """What this frame and the next one are taken with."""
+        loop, room_s = self.config.exposure, self.config.exposure_room_s
+        exposure_s, gain, settled = state["setting"].tolist()
+        now = Setting(exposure_s=exposure_s, gain=gain, is_settled=bool(settled))
+        if not loop.auto:
+            return now, now
+        imager = self.config.imager
         if not state["started"][0]:
-            # Real cameras have adapted long before a recording begins.
-            return wanted, wanted
-        following = gain * (wanted / gain) ** self.config.adaptation
-        return gain, float(np.clip(following, 1e-3, 1e4))
+            # Real cameras have adapted long before a recording begins. (The motion blur of this
+            # one frame is that of the exposure at the start: the light is known after its rays.)
+            adapted = adapted_setting(loop, lambda s: level_of(imager, light, s, 1.0), room_s)
+            return adapted, adapted
+        level = level_of(imager, light, now.exposure_s, now.gain)
+        return now, next_setting(loop, now, level, room_s)
 
 
-def _rays(config: CameraConfig) -> RayGrid:
-    directions = config.lens.directions()
-    if config.readout_s == 0.0:
-        return RayGrid(directions, tile=(8, 16))
-    rows = -(-config.lens.height_px // 1)
-    columns = -(-config.lens.width_px // 128)
-    slots = np.repeat(np.arange(rows)[:, None], columns, axis=1)
-    return RayGrid(directions, tile=(1, 128), slot_of_tile=slots, n_slots=rows)
+def _mean_light(traced: Sequence[Buffers]) -> Light:
+    """Mean of the sub-frames in linear light."""
+    light: Light = traced[0]["hdr"]
+    if len(traced) == 1:
+        return light
+    total = light.copy()
+    for images in traced[1:]:
+        total += images["hdr"]
+    total *= np.float32(1.0 / len(traced))
+    return total
+
+
+def _picture_name(config: CameraConfig) -> str:
+    return "raw" if config.imager.mosaic == "raw" else "rgb"
 
 
 def _schema(config: CameraConfig) -> Schema:
     height, width = config.lens.height_px, config.lens.width_px
+    imager = config.imager
+    raw = imager.mosaic == "raw"
     fields = {
-        "rgb": Field(
-            shape=(height, width, 3), dtype="uint8", unit="sRGB" if config.imager.gamma else "1",
-            frame="sensor", doc="The picture, top row first.",
+        _picture_name(config): Field(
+            shape=(height, width) if raw else (height, width, 3),
+            dtype=np.dtype(imager.dtype).name,
+            unit="sRGB" if imager.tone == "srgb" and not raw else "1",
+            frame="sensor", low=0.0, high=float(imager.top),
+            doc="RGGB mosaic, top row first." if raw else "The picture, top row first.",
         )
     }  # fmt: skip
-    for name in config.labels:
-        dtype, channels, unit, frame, low, high = LABELS[name]
-        fields[name] = Field(
-            shape=(height, width, channels) if channels else (height, width), dtype=dtype,
-            unit=unit, frame=frame, low=low, high=high, privileged=True,
-        )  # fmt: skip
+    if config.report_exposure:
+        fields["exposure_s"] = Field(shape=(1,), dtype="float32", unit="s", low=0.0, high=10.0)
+        fields["gain"] = Field(shape=(1,), dtype="float32", unit="1", low=0.0, high=1e4)
+    fields |= {name: label_field(name, height, width) for name in config.labels}
     return Schema(fields)
-
-
-def _dirt(shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Blurred splashes on the front glass: 0 clean, 1 opaque, (height, width)."""
-    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
-    size = float(max(shape))
-    dirt = np.zeros(shape, dtype=np.float32)
-    for _ in range(24):
-        row, column = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-        radius = rng.uniform(0.01, 0.06) * size
-        square = ((rows - row) ** 2 + (columns - column) ** 2) / radius**2
-        dirt = np.maximum(dirt, np.exp(-(square**1.5)).astype(np.float32))
-    return dirt
-
-
-def _through_dirt(
-    light: npt.NDArray[np.float32], capture: Capture, state: State
-) -> npt.NDArray[np.float32]:
-    """What passes a dirty or blocked front glass; splashes glow with the light around them."""
-    if "dirty_lens" in capture.faults:
-        cover = capture.faults["dirty_lens"].severity * state["dirt"][..., None]
-        veil = np.float32(0.35) * light.mean(axis=(0, 1), dtype=np.float32)
-        light = light + cover.astype(np.float32) * (veil - light)
-    if "blocked_lens" in capture.faults:
-        # Whatever passed at severity 1, the exposure loop would bring back to a clean picture.
-        light = light * np.float32(1.0 - capture.faults["blocked_lens"].severity)
-    return light

@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
+from fleetloop.envs.sensors.echo_kernels import pick, separate
 
 Image = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 
 ReturnMode = Literal["strongest", "first", "last", "dual"]
 """Which echo of a beam is reported. `dual` is the strongest and, as the second, the last; if these
@@ -24,15 +26,17 @@ are one, the second is the second strongest [Velodyne VLP-16 user manual 63-9243
 
 RETURN_MODES: tuple[str, ...] = get_args(ReturnMode)
 
-NO_RANGE_M = np.float32(1e9)
-
 
 class Echoes(NamedTuple):
-    """Echoes of all beams, from near to far, (n, ...) each; power 0 where there are fewer."""
+    """Echoes of all beams end to end: those of ray i are `begin[i]` to `begin[i + 1]`.
 
+    Within a ray they go from near to far. `source` is the contribution that gave most of an echo.
+    """
+
+    begin: IntArray
     range_m: Image
     power: Image
-    source: npt.NDArray[np.int64]  # the contribution that gave most of the power
+    source: npt.NDArray[np.int32]
 
 
 def sub_rays(count: int) -> npt.NDArray[np.float64]:
@@ -59,57 +63,36 @@ def group_echoes(range_m: Image, power: Image, separation_m: float) -> Echoes:
     """Joins contributions to echoes.
 
     Args:
-        range_m: (n, ...) of each contribution, in any order.
-        power: (n, ...), 0 where there is nothing.
+        range_m: (n, rays) of each contribution, in any order.
+        power: (n, rays), 0 where there is nothing.
         separation_m: Contributions nearer to each other than this are one echo.
     """
-    if len(range_m) == 1:
-        return Echoes(range_m, power, np.zeros(range_m.shape, np.int64))
-    placed = np.where(power > 0.0, range_m, NO_RANGE_M)
-    order = np.argsort(placed, axis=0, kind="stable")
-    placed = np.take_along_axis(placed, order, axis=0)
-    light = np.take_along_axis(power, order, axis=0)
-    number = np.zeros(placed.shape, np.int64)
-    np.cumsum(np.diff(placed, axis=0) > np.float32(separation_m), axis=0, out=number[1:])
-    joined = Echoes(np.zeros_like(placed), np.zeros_like(light), np.zeros_like(number))
-    for echo in range(len(placed)):
-        mine = np.where(number == echo, light, np.float32(0.0))
-        total = mine.sum(axis=0)
-        mean = (mine * placed).sum(axis=0) / np.where(total > 0.0, total, 1.0)
-        joined.power[echo], joined.range_m[echo] = total, mean
-        strongest = np.argmax(mine, axis=0)[None]
-        joined.source[echo] = np.take_along_axis(order, strongest, axis=0)[0]
-    return joined
+    count, rays = power.shape
+    # Room for the worst case; pages that are not touched cost nothing.
+    begin = np.zeros(rays + 1, np.int64)
+    echo_m, light = np.empty(count * rays, np.float32), np.empty(count * rays, np.float32)
+    source = np.empty(count * rays, np.int32)
+    total = separate(range_m, power, np.float32(separation_m), begin, echo_m, light, source)
+    return Echoes(begin, echo_m[:total], light[:total], source[:total])
 
 
 def choose_echoes(
-    power: Image, seen: npt.NDArray[np.bool_], mode: ReturnMode
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    begin: IntArray, light: Image, alive: npt.NDArray[np.bool_], threshold: float, mode: ReturnMode
+) -> tuple[IntArray, IntArray]:
     """Which echoes are reported.
 
     Args:
-        power: (n, ...) of echoes from near to far.
-        seen: (n, ...) which of them passed the threshold.
+        begin: Of `Echoes`.
+        light: (echoes,) power with speckle.
+        alive: (rays,), whether a ray's detector works.
+        threshold: Echoes below it are not seen.
         mode: See `ReturnMode`.
 
     Returns:
-        Index of the first report (...), of the second (...), and whether there is a second. The
-        first index is 0 where nothing was seen.
+        Place of the first report of each ray among the echoes (rays,), and of the second; -1 where
+        there is none. Only `dual` has second ones.
     """
-    count = len(power)
-    first_seen = np.argmax(seen, axis=0)
-    last_seen = count - 1 - np.argmax(seen[::-1], axis=0)
-    last_seen = np.where(seen.any(axis=0), last_seen, 0)
-    visible = np.where(seen, power, np.float32(-1.0))
-    strongest = np.argmax(visible, axis=0)
-    none = np.zeros(strongest.shape, bool)
-    if mode == "first":
-        return first_seen, first_seen, none
-    if mode == "last":
-        return last_seen, last_seen, none
-    if mode == "strongest":
-        return strongest, strongest, none
-    rest = visible.copy()
-    np.put_along_axis(rest, strongest[None], np.float32(-1.0), axis=0)
-    second = np.where(last_seen != strongest, last_seen, np.argmax(rest, axis=0))
-    return strongest, second, seen.sum(axis=0) >= 2
+    rays = len(begin) - 1
+    first, second = np.empty(rays, np.int64), np.empty(rays, np.int64)
+    pick(begin, light, alive, np.float32(threshold), RETURN_MODES.index(mode), first, second)
+    return first, second

@@ -15,8 +15,9 @@ range. Fog and rain: see `beam_weather`. Spots of finite size and several return
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
 from fleetloop.envs.sensors.beam_weather import extinction_1_m, fog_echoes, rain_echoes
 from fleetloop.envs.sensors.beams import BeamTable, beam_table
+from fleetloop.envs.sensors.echo_kernels import Optics, Report, surface_power, write_report
 from fleetloop.envs.sensors.echoes import (
     RETURN_MODES,
     Echoes,
@@ -45,6 +47,14 @@ POWER_JITTER = 0.15
 
 BIAS_JUMP_M = 0.30
 """What a `bias_jump` adds to all ranges at severity 1; its sign is drawn once per episode."""
+
+_NO_SHIFT = np.zeros((1, 3), np.float32)
+_NOT_WANTED: dict[str, npt.NDArray[Any]] = {
+    "semantic": np.zeros(0, np.uint8),
+    "instance": np.zeros(0, np.int32),
+    "airborne": np.zeros(0, np.bool_),
+    "point_true_m": np.zeros((0, 3), np.float32),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +140,9 @@ class Lidar:
         edges = np.minimum(np.arange(slots + 1) * self._columns_per_slot, config.beams.azimuths)
         middle = 0.5 * (edges[1:] + edges[:-1]) / config.beams.azimuths
         self._slot_offset_s = config.sweep_s * (middle - 1.0)
-        self.schema = _schema(config, self._shape)
+        self._slot_of_column = np.arange(self._shape[1]) // self._columns_per_slot
+        self._fields = _return_fields(config, self._shape)
+        self.schema = _schema(config, self._fields, self._shape[1])
         self.scan_s = config.sweep_s
 
     def initial_state(self, rng: np.random.Generator) -> State:
@@ -171,58 +183,62 @@ class Lidar:
         rng: np.random.Generator,
     ) -> tuple[dict[str, npt.NDArray[Any]], State]:
         """Turns what the rays hit into echoes, and those that are seen into returns."""
-        range_m, power = self._contributions(capture, traced, rng)
-        echoes = group_echoes(range_m, power, self.config.beams.separation_m)
-        seen = echoes.power > 0.0
-        light = echoes.power
+        echoes = group_echoes(
+            *self._contributions(capture, traced, rng), self.config.beams.separation_m
+        )
+        light, threshold = echoes.power, 0.0
         if self.config.noise:
             jitter = rng.standard_normal(light.shape, dtype=np.float32)
             light = light * (np.float32(1.0) + np.float32(POWER_JITTER) * jitter)
-            seen = light >= 1.0
-        if "dead_beams" in capture.faults:
-            dead = math.ceil(capture.faults["dead_beams"].severity * self._shape[0])
-            seen &= (state["dies_as"] >= dead)[:, None]
-        first, second, twice = choose_echoes(light, seen, self.config.returns)
-        once = np.any(seen, axis=0, keepdims=True)[0]
-        data = self._report(capture, traced, echoes, light, first, once, state, rng)
+            threshold = 1.0
+        alive = np.repeat(self._alive(capture, state), self._shape[1])
+        first, second = choose_echoes(echoes.begin, light, alive, threshold, self.config.returns)
+        write = partial(self._report, capture, traced, echoes, light, state, rng)
+        data = write(first)
         data["time_offset_s"] = self._column_offset_s()
         if self.config.returns == "dual":
-            more = self._report(capture, traced, echoes, light, second, twice, state, rng)
-            data |= {f"second_{name}": array for name, array in more.items()}
+            data |= {f"second_{name}": array for name, array in write(second).items()}
         return data, state
+
+    def _alive(self, capture: Capture, state: State) -> npt.NDArray[np.bool_]:
+        """Which beams work, (beams,)."""
+        fault = capture.faults.get("dead_beams")
+        dead = 0 if fault is None else math.ceil(fault.severity * self._shape[0])
+        return np.asarray(state["dies_as"] >= dead)
 
     def _contributions(
         self, capture: Capture, traced: Sequence[Buffers], rng: np.random.Generator
     ) -> tuple[Image, Image]:
-        """Ranges and powers (n, beams, azimuths) of sub-rays, and of fog and rain before them."""
-        share = np.float32(1.0 / len(traced))
-        range_m = [images["range"] for images in traced]
-        power = [share * self._surface_power(capture, images) for images in traced]
+        """Ranges and powers (n, rays) of sub-rays, and of fog and rain before them."""
         air, beams = capture.surroundings, self.config.beams
+        ranges = [images["range"].reshape(-1) for images in traced]
+        power = [self._surface_power(capture, images, 1.0 / len(traced)) for images in traced]
         if self.config.noise:
             kept = self._window(capture)
             if math.isfinite(air.fog_visibility_m):
-                fog_m, fog = fog_echoes(range_m[0], air, beams, rng)
-                range_m, power = [*range_m, fog_m], [*power, kept * fog]
+                fog_m, fog = fog_echoes(ranges[0], air, beams, rng)
+                ranges, power = [*ranges, fog_m], [*power, kept * fog]
             if air.rain_mm_h > 0.0:
-                drop_m, drop = rain_echoes(range_m[0], air, beams, rng)
-                range_m, power = [*range_m, drop_m], [*power, kept * drop]
-        return np.stack(range_m), np.stack(power)
+                drop_m, drop = rain_echoes(ranges[0], air, beams, rng)
+                ranges, power = [*ranges, drop_m], [*power, kept * drop]
+        return _stacked(ranges), _stacked(power)
 
-    def _surface_power(self, capture: Capture, images: Buffers) -> Image:
-        """Power of surfaces over the threshold of detection."""
+    def _surface_power(self, capture: Capture, images: Buffers, share: float) -> Image:
+        """Power of surfaces over the threshold of detection, (rays,)."""
         assert capture.scene is not None
         table, beams = capture.scene.materials, self.config.beams
-        material, range_m = images["material"], images["range"]
-        facing = np.maximum(images["incidence"], np.float32(0.02))
         sent_back = table.column("lidar_reflectivity") * (1.0 + table.column("retro"))
-        returned = sent_back[material] * facing * (self._window(capture) / np.float32(0.10))
-        extinction = extinction_1_m(capture.surroundings)
-        if extinction > 0.0:
-            returned = returned * np.exp(np.float32(-2.0 * extinction) * range_m)
-        spread = (np.float32(beams.range_10_m) / np.maximum(range_m, np.float32(0.1))) ** 2
-        seen = images["hit"] & (range_m >= np.float32(self.config.nearest_m))
-        return np.where(seen, returned * spread, np.float32(0.0)).astype(np.float32)
+        power = np.empty(images["range"].size, np.float32)
+        surface_power(
+            *(images[name].reshape(-1) for name in ("hit", "range", "incidence", "material")),
+            sent_back.astype(np.float32),
+            np.float32(share * self._window(capture) / 0.10),
+            np.float32(extinction_1_m(capture.surroundings)),
+            np.float32(self.config.nearest_m),
+            np.float32(beams.range_10_m),
+            power,
+        )
+        return power
 
     def _window(self, capture: Capture) -> np.float32:
         """Part of the light that passes the window there and back."""
@@ -235,69 +251,54 @@ class Lidar:
         traced: Sequence[Buffers],
         echoes: Echoes,
         light: Image,
-        chosen: npt.NDArray[np.int64],
-        valid: npt.NDArray[np.bool_],
         state: State,
         rng: np.random.Generator,
+        chosen: npt.NDArray[np.int64],
     ) -> dict[str, npt.NDArray[Any]]:
         """The fields of one return per beam."""
-        beams = self.config.beams
-        true_m = _pick(echoes.range_m, chosen)
-        reported = true_m
+        noise = np.zeros(0, np.float32)
         if self.config.noise:
-            reported = self._noisy(true_m, _pick(echoes.power, chosen), rng)
-        jump = capture.faults.get("bias_jump")
-        if jump is not None:
-            reported = reported + np.float32(BIAS_JUMP_M * jump.severity * state["jump_sign"][0])
-        valid = valid & (reported >= self.config.nearest_m) & (reported <= beams.range_max_m)
-        reported = np.where(valid, reported, np.float32(0.0)).astype(np.float32)
-        # What a surface of that power and range would reflect if it faced the beam in clear air.
-        intensity = _pick(light, chosen) * (true_m / np.float32(beams.range_10_m)) ** 2
-        steps = np.rint(np.clip(np.float32(0.10) * intensity, 0.0, 1.0) * np.float32(255.0))
-        data: dict[str, npt.NDArray[Any]] = {
-            "range_m": reported,
-            "intensity": np.where(valid, steps / np.float32(255.0), 0.0).astype(np.float32),
-            "point_m": reported[..., None] * self._directions,
-            "valid": valid,
-        }
+            noise = rng.standard_normal(chosen.shape, dtype=np.float32)
+        fields = self._fields.items()
+        data = {name: np.empty(field.shape, field.dtype) for name, field in fields}
+        rays = len(chosen)
+        flat = _NOT_WANTED | {n: array.reshape(rays, *array.shape[2:]) for n, array in data.items()}
+        labels = [np.zeros((0, rays), dtype) for dtype in (np.uint8, np.int32)]
         if self.config.labels:
-            source = _pick(echoes.source, chosen)
-            for name in ("semantic", "instance"):
-                data[name] = _label([images[name] for images in traced], source, valid)
-            data["airborne"] = valid & (source >= len(traced))
-            data["point_true_m"] = self._undistorted(capture, true_m, valid)
+            labels = [
+                _stacked([images[name].reshape(-1) for images in traced])
+                for name in ("semantic", "instance")
+            ]
+        write_report(
+            chosen, echoes, light, noise, self._optics(capture, state),
+            self._directions.reshape(rays, 3), tuple(labels), self._motion(capture),
+            Report(*(flat[name] for name in Report._fields)),
+        )  # fmt: skip
         return data
 
-    def _noisy(self, true_m: Image, power: Image, rng: np.random.Generator) -> Image:
-        """Ranges with noise, which grows as the signal nears the threshold."""
-        beams = self.config.beams
-        spread = np.float32(beams.range_sd_m) * np.sqrt(1.0 + 1.0 / np.maximum(power, 0.05))
-        noise = rng.standard_normal(true_m.shape, dtype=np.float32)
-        noisy = true_m + spread.astype(np.float32) * noise
-        if beams.resolution_m > 0.0:
-            step = np.float32(beams.resolution_m)
-            noisy = np.rint(noisy / step) * step
-        return noisy.astype(np.float32)
+    def _optics(self, capture: Capture, state: State) -> Optics:
+        beams, bias_m = self.config.beams, 0.0
+        jump = capture.faults.get("bias_jump")
+        if jump is not None:
+            bias_m = BIAS_JUMP_M * jump.severity * float(state["jump_sign"][0])
+        numbers = (
+            self.config.nearest_m, beams.range_max_m, beams.range_10_m, beams.range_sd_m,
+            beams.resolution_m, bias_m,
+        )  # fmt: skip
+        return Optics(*(np.float32(number) for number in numbers))
 
     def _column_offset_s(self) -> Image:
-        slot = np.arange(self._shape[1]) // self._columns_per_slot
-        return self._slot_offset_s[np.minimum(slot, len(self._slot_offset_s) - 1)].astype(
-            np.float32
-        )
+        return self._slot_offset_s[self._slot_of_column].astype(np.float32)
 
-    def _undistorted(
-        self, capture: Capture, true_m: Image, valid: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float32]:
-        """Exact points in the sensor frame of the reference instant."""
-        local = np.where(valid, true_m, np.float32(0.0))[..., None] * self._directions
+    def _motion(self, capture: Capture) -> tuple[npt.NDArray[np.int64], Image, Image]:
+        """Slots of columns; turn (slots, 3, 3) and shift (slots, 3) to the reference instant."""
         if self.config.sweep_s == 0.0:
-            return local.astype(np.float32)
-        position, rotation = capture.path.at(self._column_offset_s().astype(np.float64))
+            return self._slot_of_column, np.eye(3, dtype=np.float32)[None], _NO_SHIFT
+        position, rotation = capture.path.at(self._slot_offset_s)
         reference = capture.world_T_sensor
-        turn = np.einsum("ij,cjk->cik", reference.rotation.T, rotation).astype(np.float32)
+        turn = np.matmul(reference.rotation.T, rotation).astype(np.float32)
         shift = ((position - reference.position_m) @ reference.rotation).astype(np.float32)
-        moved = np.einsum("cij,bcj->bci", turn, local, optimize=True) + shift
-        return np.where(valid[..., None], moved, np.float32(0.0)).astype(np.float32)
+        return self._slot_of_column, turn, shift
 
 
 def beam_directions(
@@ -320,24 +321,9 @@ def beam_directions(
     return np.stack([x, y, z], axis=-1).astype(np.float32)
 
 
-def _pick(values: npt.NDArray[Any], chosen: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    picked: npt.NDArray[Any] = values[:1]
-    if len(values) > 1:
-        picked = np.take_along_axis(values, chosen[None], axis=0)
-    return picked.reshape(values.shape[1:])
-
-
-def _label(
-    images: Sequence[npt.NDArray[Any]],
-    source: npt.NDArray[np.int64],
-    valid: npt.NDArray[np.bool_],
-) -> npt.NDArray[Any]:
-    """What gave each return; nothing where that was fog or rain."""
-    none = images[0].dtype.type(0)
-    found = images[0]
-    if len(images) > 1:
-        found = _pick(np.stack(images), np.minimum(source, len(images) - 1))
-    return np.where(valid & (source < len(images)), found, none)
+def _stacked(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """(n, rays), without a copy where there is one row."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)
 
 
 def _tile(beams: int, sweeps: bool) -> tuple[int, int]:
@@ -361,15 +347,14 @@ def _grid(
     return RayGrid(directions, tile=tile, slot_of_tile=slot_of_tile, n_slots=slots, depth_axis=0)
 
 
-def _schema(config: LidarConfig, shape: tuple[int, int]) -> Schema:
-    fields = _return_fields(config, shape)
+def _schema(config: LidarConfig, one_return: Mapping[str, Field], columns: int) -> Schema:
+    fields = dict(one_return)
     fields["time_offset_s"] = Field(
-        shape=(shape[1],), dtype="float32", unit="s", low=-10.0, high=0.0,
+        shape=(columns,), dtype="float32", unit="s", low=-10.0, high=0.0,
         doc="Time of each column relative to the reference instant.",
     )  # fmt: skip
     if config.returns == "dual":
-        more = _return_fields(config, shape)
-        fields |= {f"second_{name}": entry for name, entry in more.items()}
+        fields |= {f"second_{name}": entry for name, entry in one_return.items()}
     return Schema(fields)
 
 

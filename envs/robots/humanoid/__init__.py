@@ -1,0 +1,1 @@
+"""The humanoid: its body, its kinematics, its walking, its senses."""

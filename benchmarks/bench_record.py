@@ -1,0 +1,133 @@
+"""What recording costs beside the JPEG encoder, and what reading at random costs: one run.
+
+
+    python benchmarks/bench_record.py [--repeats 7]
+
+Pictures are 640x480 with sensor noise, each another one, so that nothing is packed twice. CPU time
+of the whole process per frame, the smallest of the repeats; memory is the peak that Python holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fleetloop.core.frames import Pose
+from fleetloop.core.spec import Field, Schema
+from fleetloop.core.types import EpisodeMeta, Outcome, Sample, frozen_array
+from fleetloop.datasets.log.streams import JPEG_QUALITY
+from fleetloop.datasets.log.writer import EpisodeWriter
+from fleetloop.datasets.recording import RecordedEpisode
+
+FRAMES = 60
+TARGET_ADDED_MS = 1.0
+TARGET_SAMPLES_PER_CPU_S = 266.0
+EYES = ("left", "right")
+SCHEMAS = {
+    name: Schema({"rgb": Field(shape=(480, 640, 3), dtype="uint8", unit="sRGB")}) for name in EYES
+}
+META = EpisodeMeta(
+    episode_id="bench", seed=0, task="bench", robot="none", config={}, config_hash="",
+    policy="none", versions={},
+)  # fmt: skip
+OUTCOME = Outcome(
+    steps=0, duration_s=1.0, total_reward=0.0, success=True, cause="done", digest=""
+)  # fmt: skip
+
+
+def pictures(count: int) -> list[np.ndarray]:
+    """Smooth shapes with noise of four grey levels, as the format study had them."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:480, 0:640]
+    made = []
+    for number in range(count):
+        wave = 110 + 70 * np.sin(columns / 61 + number / 7) + 50 * np.cos(rows / 43 - number / 9)
+        base = np.stack([wave, wave[::-1], wave[:, ::-1]], axis=-1)
+        noisy = base + rng.normal(0.0, 4.0, base.shape)
+        made.append(frozen_array(np.clip(noisy, 0, 255).astype(np.uint8)))
+    return made
+
+
+def cheapest_ms(call: Callable[[], object], repeats: int, frames: int) -> float:
+    """Smallest CPU time per frame of some calls."""
+    best = float("inf")
+    for _ in range(repeats):
+        begin = time.process_time()
+        call()
+        best = min(best, time.process_time() - begin)
+    return best * 1e3 / frames
+
+
+def write(folder: Path, made: list[np.ndarray], *, times: int = 1) -> Path:
+    """Records pictures of two cameras into one log."""
+    writer = EpisodeWriter(folder)
+    writer.begin(META, SCHEMAS)
+    for number in range(len(made) * times):
+        t_ns = number * 33_333_333
+        writer.add_sample(
+            Sample(
+                sensor=EYES[number % 2], seq=number // 2, t_capture_start_ns=t_ns,
+                t_capture_ns=t_ns, t_arrival_ns=t_ns, world_T_sensor=Pose.identity(),
+                data={"rgb": made[number % len(made)]},
+            )
+        )  # fmt: skip
+    writer.end(OUTCOME)
+    return writer.path(META.episode_id)
+
+
+def peak_mib(folder: Path, made: list[np.ndarray], times: int) -> float:
+    """Largest memory that Python held while it recorded."""
+    tracemalloc.start()
+    write(folder, made, times=times)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    repeats = parser.parse_args().repeats
+    made = pictures(FRAMES)
+    swapped = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in made]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    with tempfile.TemporaryDirectory() as place:
+        numbers = iter(range(10_000))
+
+        def fresh() -> Path:
+            return Path(place) / str(next(numbers))
+
+        encoder = cheapest_ms(
+            lambda: [cv2.imencode(".jpg", p, quality) for p in swapped], repeats, FRAMES
+        )
+        recorded = cheapest_ms(lambda: write(fresh(), made), repeats, FRAMES)
+        episode = RecordedEpisode(write(fresh(), made, times=5))
+        order = np.random.default_rng(1).permutation(episode.count("left"))
+
+        def read() -> None:
+            for number in order.tolist():
+                for eye in EYES:
+                    episode.sample(eye, number, ["rgb"])
+
+        read_ms = cheapest_ms(read, repeats, len(order))
+        short, long = peak_mib(fresh(), made, 2), peak_mib(fresh(), made, 12)
+    added = recorded - encoder
+    per_s = 1e3 / read_ms
+    print(f"JPEG encoder alone              {encoder:8.3f} ms per 640x480 frame")
+    print(f"recording, all of it            {recorded:8.3f} ms per frame")
+    print(f"recording adds                  {added:8.3f} ms per frame (bar {TARGET_ADDED_MS})")
+    print(f"random access, two cameras      {per_s:8.0f} samples per CPU-second"
+          f" (bar {TARGET_SAMPLES_PER_CPU_S:.0f})")  # fmt: skip
+    print(f"peak memory, {2 * FRAMES} / {12 * FRAMES} frames   {short:6.2f} / {long:.2f} MiB")
+
+
+if __name__ == "__main__":
+    main()

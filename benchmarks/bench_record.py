@@ -1,6 +1,5 @@
 """What recording costs beside the JPEG encoder, and what reading at random costs: one run.
 
-
     python benchmarks/bench_record.py [--repeats 7]
 
 Pictures are 640x480 with sensor noise, each another one, so that nothing is packed twice. CPU time

@@ -139,8 +139,13 @@ def surface_records(
             _pixel_widths(d, t, pixel, s, width)
             if look[TEXTURE] >= 0:
                 metric = m[TEXTURE_PER_M] if integers[KIND] != MESH else _ONE
-                _textured(row, metric, look[TEXTURE], texels, texture_meta, instance, width, s,
-                          f, bits, i, r)  # fmt: skip
+                if integers[KIND] == MESH:
+                    _mesh_widths(row, meshes, instance, primitive, width, f)
+                else:
+                    for lane in range(LANES):
+                        f[WIDTH_U + lane] = width[lane] * metric
+                _textured(row, metric, look[TEXTURE], texels, texture_meta, instance, s, f, bits,
+                          i, r)  # fmt: skip
             if look[PATTERN] != PLAIN:
                 _patterned(entry, row, integers, m, look[PATTERN], light, instance, width, s, out,
                            r)  # fmt: skip
@@ -181,23 +186,53 @@ def _plain(row, m, instance, s, r):
 
 @inline
 def _pixel_widths(d, t, pixel, s, width):
-    """Width of each lane's pixel on the surface, metres."""
+    """Width of each lane's pixel on the surface, metres: the root of its area.
+
+    The longer side of the foot print would never glitter, but blurs more; this is between. With
+    directions of z = 1 the product with the normal holds the slant of the pixel on the image plane.
+    """
     x, y, z = d[0], d[1], d[2]
     for k in range(LANES):
         length = np.sqrt(x[k] * x[k] + y[k] * y[k] + z[k] * z[k])
-        facing = abs(s[NX + k] * x[k] + s[NY + k] * y[k] + s[NZ + k] * z[k]) / length
-        facing = facing if facing > np.float32(0.05) else np.float32(0.05)
-        # The longer side of the pixel's foot print, tempered: a little blur beats a little glitter.
-        width[k] = pixel * t[k] * length / np.sqrt(facing)
+        facing = abs(s[NX + k] * x[k] + s[NY + k] * y[k] + s[NZ + k] * z[k])
+        least = np.float32(0.05) * length
+        facing = facing if facing > least else least
+        width[k] = pixel * t[k] / np.sqrt(facing)
 
 
 @inline
-def _textured(row, metric, texture, texels, texture_meta, instance, width, s, f, bits, i, r):
+def _mesh_widths(row, meshes, instance, primitive, width, f):
+    """Width of each lane's pixel in the texture coordinates of its triangle."""
+    last = np.int32(-1)
+    scale = _ONE
+    for k in range(LANES):
+        if instance[k] != row:
+            continue
+        if primitive[k] != last:
+            last = primitive[k]
+            scale = _uv_per_m(meshes, last)
+        f[WIDTH_U + k] = width[k] * scale
+
+
+@inline
+def _uv_per_m(meshes, triangle):
+    """Root of the ratio of a triangle's areas, in texture coordinates and in metres."""
+    c, at, uv = meshes.corners[triangle], meshes.triangles[triangle], meshes.uv
+    ux, uy, uz = c[3] - c[0], c[4] - c[1], c[5] - c[2]
+    vx, vy, vz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
+    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    area = np.sqrt(nx * nx + ny * ny + nz * nz)
+    a, b = uv[at[1], 0] - uv[at[0], 0], uv[at[1], 1] - uv[at[0], 1]
+    e, g = uv[at[2], 0] - uv[at[0], 0], uv[at[2], 1] - uv[at[0], 1]
+    return np.sqrt(abs(a * g - b * e) / (area + np.float32(1e-20)))
+
+
+@inline
+def _textured(row, metric, texture, texels, texture_meta, instance, s, f, bits, i, r):
     """Multiplies the colours of the lanes that show a row by its texture."""
     for k in range(LANES):
         s[U + k] *= metric
         s[V + k] *= metric
-        f[WIDTH_U + k] = width[k] * metric
     u, v = s[U : U + LANES], s[V : V + LANES]
     sample_tile(texels, texture_meta, texture, row, instance, u, v, f, bits, i)
     for k in range(LANES):

@@ -104,6 +104,8 @@ def paint(
 
     shaded = shade(tiles, gbuffer)
     if painter.has_blended:
+        # Composing puts the front surface in place of what depth and ids show, in a copy.
+        shaded = shaded._replace(instance=shaded.instance.copy())
         limits = painter.t_limits
         composite(tiles, instances, meshes, gbuffer, painter.alpha, limits, shade, shaded)
     return shaded

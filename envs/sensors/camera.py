@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
+from fleetloop.core.frames import FloatArray
 from fleetloop.core.lens import Lens
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
@@ -47,7 +48,8 @@ from fleetloop.envs.sensors.shutter import (
     row_offsets_s,
     shutter_rays,
 )
-from fleetloop.envs.trace.view import View
+from fleetloop.envs.trace.rows import ScenePoses
+from fleetloop.envs.trace.view import FLOW_OUTPUTS, View
 
 Light = npt.NDArray[np.float32]
 
@@ -170,28 +172,36 @@ class Camera:
         offsets_s = exposure_offsets_s(float(state["setting"][0]), self.config.blur_samples)
         middle = len(offsets_s) // 2
         return [
-            self._view(capture, offset_s, with_labels=number == middle)
+            self._view(capture, state, offset_s, with_labels=number == middle)
             for number, offset_s in enumerate(offsets_s)
         ]
 
-    def _view(self, capture: Capture, offset_s: float, *, with_labels: bool) -> View:
+    def _view(self, capture: Capture, state: State, offset_s: float, *, with_labels: bool) -> View:
         row_offset_s = self._row_offset_s + offset_s
-        if row_offset_s.any():
-            position, rotation = capture.path.at(row_offset_s)
-        else:
-            pose = capture.world_T_sensor
-            position, rotation = pose.position_m[None], pose.rotation[None]
-        labels = self._labels.values() if with_labels else ()
+        position, rotation = _poses(capture, row_offset_s)
+        labels = frozenset(self._labels.values() if with_labels else ())
+        before: dict[str, Any] = {}
+        if labels & FLOW_OUTPUTS:
+            before = {"previous_position_m": position, "previous_rotation": rotation}
+            if "last_position_m" in state:
+                before["previous_position_m"] = state["last_position_m"]
+                before["previous_rotation"] = state["last_rotation"]
+                before["previous_poses"] = ScenePoses(
+                    *(state[f"last_scene_{name}"] for name in ScenePoses._fields)
+                )
+            elif capture.scene is not None:
+                before["previous_poses"] = capture.scene.poses()
         return View(
             rays=self._rays,
             position_m=position,
             rotation=rotation,
-            outputs=frozenset({"hdr", *labels}),
+            outputs=labels | {"hdr"},
             time_offset_s=row_offset_s,
             t_min_m=self.config.near_m,
             t_max_m=self.config.far_m,
             antialias=self.config.antialias,
             seed=capture.seq,
+            **before,
         )
 
     def measure(
@@ -224,7 +234,22 @@ class Camera:
         for name, output in self._labels.items():
             data[name] = labelled[output]
         setting = np.array([following.exposure_s, following.gain, following.is_settled], float)
-        return data, {**state, "setting": setting, "started": np.ones(1, dtype=bool)}
+        changed = {"setting": setting, "started": np.ones(1, dtype=bool)}
+        return data, {**state, **changed, **self._moment(capture, now.exposure_s)}
+
+    def _moment(self, capture: Capture, exposure_s: float) -> State:
+        """Where camera and shapes are now, which the flow of the next picture starts from."""
+        if FLOW_OUTPUTS.isdisjoint(self._labels.values()) or capture.scene is None:
+            return {}
+        offsets_s = exposure_offsets_s(exposure_s, self.config.blur_samples)
+        offset_s = self._row_offset_s + offsets_s[len(offsets_s) // 2]
+        position, rotation = _poses(capture, offset_s)
+        poses = capture.scene.poses()._asdict()
+        return {
+            "last_position_m": position,
+            "last_rotation": rotation,
+            **{f"last_scene_{name}": array for name, array in poses.items()},
+        }
 
     def _settings(self, light: Light, state: State) -> tuple[Setting, Setting]:
         """What this frame and the next one are taken with."""
@@ -241,6 +266,14 @@ class Camera:
             return adapted, adapted
         level = level_of(imager, light, now.exposure_s, now.gain)
         return now, next_setting(loop, now, level, room_s)
+
+
+def _poses(capture: Capture, offset_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where the camera was at some times, (n, 3) and (n, 3, 3)."""
+    if offset_s.any():
+        return capture.path.at(offset_s)
+    pose = capture.world_T_sensor
+    return pose.position_m[None], pose.rotation[None]
 
 
 def _mean_light(traced: Sequence[Buffers]) -> Light:

@@ -45,9 +45,15 @@ LABELS: dict[str, Label] = {
                         2.0 * FARTHEST_M, "From where the camera was when it took the row."),
     "velocity_m_s": Label("velocity", "float32", 3, "m/s", "world", -1e5, 1e5,
                           "Of the surface; zeros where nothing was hit."),
+    "flow_forward": Label("flow_forward", "float32", 2, "px", "sensor", -1e9, 1e9,
+                          "On the last picture's pixels: from it to this one, column and row."),
+    "flow_backward": Label("flow_backward", "float32", 2, "px", "sensor", -1e9, 1e9,
+                           "From this picture to where its points were in the last one."),
+    "flow_occluded": Label("flow_occluded", "bool", 0, "1", "", 0.0, 1.0,
+                           "Whether the point was hidden or out of view in the last picture."),
     "hit": Label("hit", "bool", 0, "1", "", 0.0, 1.0, "Whether there is anything."),
 }  # fmt: skip
-"""By name."""
+"""By name. In the first picture of an episode the last one is that picture itself."""
 
 
 def check_labels(names: tuple[str, ...], camera: str) -> None:

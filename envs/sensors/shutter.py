@@ -30,12 +30,18 @@ def shutter_rays(lens: Lens, readout_s: float, rows_per_pose: int) -> RayGrid:
         raise ConfigError(f"rows_per_pose is {rows_per_pose}: use one of {ROWS_PER_POSE}.")
     directions = lens.directions()
     if readout_s == 0.0:
-        return RayGrid(directions)
+        return RayGrid(directions, projection=lens.project)
     tile = (rows_per_pose, LANES // rows_per_pose)
     slots = -(-lens.height_px // tile[0])
     columns = -(-lens.width_px // tile[1])
     slot_of_tile = np.repeat(np.arange(slots)[:, None], columns, axis=1)
-    return RayGrid(directions, tile=tile, slot_of_tile=slot_of_tile, n_slots=slots)
+    return RayGrid(
+        directions,
+        tile=tile,
+        slot_of_tile=slot_of_tile,
+        n_slots=slots,
+        projection=lens.project,
+    )
 
 
 def row_offsets_s(lens: Lens, readout_s: float, rows_per_pose: int) -> FloatArray:

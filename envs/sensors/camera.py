@@ -85,7 +85,7 @@ class CameraConfig(SensorConfig):
     readout_s: float = 0.0
     rows_per_pose: int = 1
     blur_samples: int = 1
-    antialias: bool = False
+    antialias: bool = True
     labels: tuple[str, ...] = ()
     report_exposure: bool = False
     near_m: float = 0.02

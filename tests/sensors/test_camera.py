@@ -32,7 +32,7 @@ FIXED = ExposureConfig(auto=False, exposure_s=1e-4)
 
 
 def config(**options):
-    values = {"name": "x", "lens": LENS, "imager": EXACT, "exposure": FIXED}
+    values = {"name": "x", "lens": LENS, "imager": EXACT, "exposure": FIXED, "antialias": False}
     return CameraConfig(**(values | options))
 
 

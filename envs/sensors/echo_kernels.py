@@ -51,13 +51,13 @@ class Report(NamedTuple):
 
 @kernel
 def surface_power(
-    hit, range_m, incidence, material, sent_back, scale, extinction_1_m, nearest_m, range_10_m, out
+    hit, range_m, incidence, material, surfaces, scale, extinction_1_m, nearest_m, range_10_m, out
 ):
     """Power of one sub-ray's surfaces over the threshold of detection, by the LiDAR equation.
 
     Args:
         hit, range_m, incidence, material: (rays,) as traced.
-        sent_back: (materials,) reflectivity, retro-reflection included.
+        surfaces: (materials, 2) reflectivity with retro-reflection, and Oren and Nayar's B / A.
         scale: Share of the spot, window and 1 / 0.10, all in one.
         extinction_1_m: Of the air, one way.
         nearest_m: What is nearer is blind.
@@ -70,7 +70,9 @@ def surface_power(
             continue
         facing = max(incidence[i], GRAZING)
         spread = range_10_m / max(range_m[i], _TENTH)
-        power = sent_back[material[i]] * facing * scale * spread * spread
+        kind = material[i]
+        answer = facing + surfaces[kind, 1] * (_ONE - facing * facing)
+        power = surfaces[kind, 0] * answer * scale * spread * spread
         if extinction_1_m > _ZERO:
             power *= np.exp(np.float32(-2.0) * extinction_1_m * range_m[i])
         out[i] = power

@@ -5,11 +5,15 @@ its own time, with objects where they were. So `point_m`, what the moving sensor
 frame, is distorted by motion as in reality, and `point_true_m` beside it is the same point in the
 frame of the reference instant: what a perfect undistortion would give.
 
-Received power follows the LiDAR equation for extended targets, P ~ rho cos(i) exp(-2 a r) / r^2
+Received power follows the LiDAR equation for extended targets, P ~ rho f(i) exp(-2 a r) / r^2
 [Wagner et al. 2006, "Gaussian decomposition and calibration of a novel small-footprint
 full-waveform digitising airborne laser scanner"]. Power is counted in units of the threshold of
 detection, which is set so that a surface of 10 % reflectivity is just seen at the data sheet's
-range. Fog and rain: see `beam_weather`. Spots of finite size and several returns: see `echoes`.
+range. Rough surfaces answer by f(i) = cos i + B / A sin^2 i, which is Oren and Nayar's law towards
+the source [Oren and Nayar 1994, "Generalization of Lambert's reflectance model"; for LiDAR: Carrea
+et al. 2016], scaled to 1 for a surface that faces the beam: that is why a road is seen further than
+Lambert's law would let it. Fog and rain: see `beam_weather`. Spots of finite size and several
+returns: see `echoes`.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from fleetloop.envs.sensors.echoes import (
     group_echoes,
     sub_rays,
 )
+from fleetloop.envs.trace.material import MaterialTable
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.view import View
 
@@ -44,6 +49,9 @@ Image = npt.NDArray[np.float32]
 
 POWER_JITTER = 0.15
 """Relative standard deviation of the received power from shot to shot (speckle)."""
+
+FACET_SLOPE_RAD = 0.6
+"""Spread of the slopes of a surface's facets at roughness 1; asphalt has 31 degrees (ours)."""
 
 BIAS_JUMP_M = 0.30
 """What a `bias_jump` adds to all ranges at severity 1; its sign is drawn once per episode."""
@@ -226,16 +234,14 @@ class Lidar:
     def _surface_power(self, capture: Capture, images: Buffers, share: float) -> Image:
         """Power of surfaces over the threshold of detection, (rays,)."""
         assert capture.scene is not None
-        table, beams = capture.scene.materials, self.config.beams
-        sent_back = table.column("lidar_reflectivity") * (1.0 + table.column("retro"))
         power = np.empty(images["range"].size, np.float32)
         surface_power(
             *(images[name].reshape(-1) for name in ("hit", "range", "incidence", "material")),
-            sent_back.astype(np.float32),
+            _surfaces(capture.scene.materials),
             np.float32(share * self._window(capture) / 0.10),
             np.float32(extinction_1_m(capture.surroundings)),
             np.float32(self.config.nearest_m),
-            np.float32(beams.range_10_m),
+            np.float32(self.config.beams.range_10_m),
             power,
         )
         return power
@@ -324,6 +330,20 @@ def beam_directions(
 def _stacked(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """(n, rays), without a copy where there is one row."""
     return rows[0][None] if len(rows) == 1 else np.stack(rows)
+
+
+def _surfaces(materials: MaterialTable) -> Image:
+    """What `surface_power` reads of the materials, (materials, 2)."""
+    bright = materials.column("lidar_reflectivity") * (1.0 + materials.column("retro"))
+    lean = backscatter_lean(materials.column("roughness"))
+    return np.stack([bright, lean], axis=1).astype(np.float32)
+
+
+def backscatter_lean(roughness: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """B / A of Oren and Nayar's law, by the roughness of materials, 0 to 1."""
+    square = np.square(FACET_SLOPE_RAD * np.asarray(roughness, np.float64))
+    lambert = 1.0 - 0.5 * square / (square + 0.33)
+    return np.asarray(0.45 * square / (square + 0.09) / lambert)
 
 
 def _tile(beams: int, sweeps: bool) -> tuple[int, int]:

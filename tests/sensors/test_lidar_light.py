@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 from fleetloop.envs.sensors.base import Surroundings
-from fleetloop.envs.sensors.beams import BeamTable
-from fleetloop.envs.sensors.lidar import POWER_JITTER, Lidar, LidarConfig, beam_directions
+from fleetloop.envs.sensors.beams import BeamTable, beam_table
+from fleetloop.envs.sensors.lidar import (
+    FACET_SLOPE_RAD,
+    POWER_JITTER,
+    Lidar,
+    LidarConfig,
+    beam_directions,
+)
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.shapes import Box
+from fleetloop.envs.trace.shapes import Box, Plane
 
 # A narrow bundle: all its rays meet a wall ahead at a right angle, nearly.
 BUNDLE = BeamTable(
@@ -41,8 +47,8 @@ def normal_part(z):
 
 @pytest.mark.parametrize("reflectivity", [0.05, 0.3, 0.9])
 @pytest.mark.parametrize("x_m", [3.0, 20.0, 45.0])
-def test_intensity_is_reflectivity_times_cosine_at_any_range(look, reflectivity, x_m):
-    data = look(lidar(WIDE, noise=False), wall_at(x_m, reflectivity))
+def test_smooth_walls_answer_by_the_cosine_at_any_range(look, reflectivity, x_m):
+    data = look(lidar(WIDE, noise=False), wall_at(x_m, reflectivity, roughness=0.0))
     valid = data["valid"]
     cosine = beam_directions(WIDE)[..., 0]
     inside = valid & (cosine > 0.05)
@@ -51,6 +57,29 @@ def test_intensity_is_reflectivity_times_cosine_at_any_range(look, reflectivity,
     )
     steps = data["intensity"] * 255.0
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
+
+
+@pytest.mark.parametrize("roughness", [0.3, 0.9])
+def test_rough_walls_answer_by_oren_and_nayar(look, roughness):
+    data = look(lidar(WIDE, noise=False), wall_at(10.0, 0.3, roughness=roughness))
+    # The law in full, for light that comes from where it is measured: no difference in azimuth,
+    # alpha = beta = i.
+    slope = FACET_SLOPE_RAD * roughness
+    a = 1.0 - 0.5 * slope**2 / (slope**2 + 0.33)
+    b = 0.45 * slope**2 / (slope**2 + 0.09)
+    incidence = np.arccos(np.clip(beam_directions(WIDE)[..., 0], 0.05, 1.0).astype(float))
+    law = np.cos(incidence) * (a + b * np.sin(incidence) * np.tan(incidence)) / a
+    inside = data["valid"] & (beam_directions(WIDE)[..., 0] > 0.06)
+    assert inside.sum() > 100
+    np.testing.assert_allclose(data["intensity"][inside], 0.3 * law[inside], atol=0.52 / 255.0)
+
+
+def test_a_road_is_seen_about_as_far_as_the_hdl64e_sees_pavement(look):
+    """50 m by its data sheet, flat ahead of a sensor on a roof; by Lambert's law it were 17 m."""
+    scene = Scene()
+    scene.add(Plane(), (0.0, 0.0, -1.73), material=MATERIALS.get("asphalt"))
+    data = look(lidar(beam_table("hdl64e")), scene)
+    assert 30.0 < data["range_m"].max() < 60.0
 
 
 @pytest.mark.parametrize("share", [0.8, 0.95, 1.0, 1.05, 1.25])

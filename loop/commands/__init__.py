@@ -18,6 +18,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "repair": "fleetloop.loop.commands.repair:repair",
         "export": "fleetloop.loop.commands.export:export",
         "realism": "fleetloop.loop.commands.realism:realism",
+        "validate": "fleetloop.loop.commands.validate:validate",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "list": "fleetloop.loop.commands.listing:list_names",
     },

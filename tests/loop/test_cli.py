@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -150,6 +151,19 @@ def test_export_turns_a_recording_into_another_format(recorded, tmp_path):
     )
     told = fleetloop("export", "webdatset", place / "data", "more", cwd=tmp_path, check=2)
     assert "Did you mean 'webdataset'?" in told
+
+
+def test_validate_tells_good_from_bad(recorded, tmp_path):
+    place, _ = recorded
+    told = fleetloop("validate", place / "data", "--json", tmp_path / "r.json", cwd=tmp_path)
+    assert told.count(": ok;") == 2
+    assert json.loads((tmp_path / "r.json").read_text())["episodes"][0]["findings"] == []
+    bad = bytearray((place / "data" / "LaneFollow-v0-0.mcap").read_bytes())
+    bad[len(bad) // 2] ^= 1
+    (tmp_path / "bad.mcap").write_bytes(bad)
+    told = fleetloop("validate", tmp_path / "bad.mcap", cwd=tmp_path, check=1)
+    assert "FAILED" in told
+    assert "checksum" in told.lower() or "crc" in told.lower()
 
 
 def test_list_names_everything_that_is_registered(tmp_path):

@@ -29,8 +29,9 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, rotate
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
-from fleetloop.envs.sensors.radar_cells import Resolution, Scatterers, resolve
+from fleetloop.envs.sensors.radar_cells import Resolution, Scatterers, empty_scatterers, resolve
 from fleetloop.envs.sensors.radar_ghosts import Surfaces, mirror
+from fleetloop.envs.sensors.radar_kernels import scatter
 from fleetloop.envs.sensors.radar_scans import RadarScan, radar_scan
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.view import View
@@ -170,30 +171,28 @@ class Radar:
     def _scatterers(self, capture: Capture, images: Buffers) -> Scatterers:
         """Signal over noise of each ray's surface, and where it lies."""
         assert capture.scene is not None
-        hit = np.flatnonzero(images["hit"])
-        range_m = images["range"][hit].astype(np.float64)
-        rho = capture.scene.materials.column("radar")[images["material"][hit]].astype(np.float64)
-        rays = self._of_ray
-        # 4 rho cos^2 times the area r^2 dOmega / cos.
-        section = 4.0 * rho * images["incidence"][hit] * range_m**2 * rays.solid_angle[hit]
-        snr = self._signal * section * rays.gain[hit] / range_m**4 * self._air(capture, range_m)
-        rotation = capture.world_T_sensor.rotation
-        toward = rays.direction[hit] @ rotation.T
-        relative = images["velocity"][hit].astype(np.float64) - sensor_velocity(capture)
-        speed = np.sum(relative * toward, axis=1)
-        scan = self.config.scan
-        fits = (snr > 0.0) & (speed >= scan.speed_min_m_s) & (speed <= scan.speed_max_m_s)
-        everything = Scatterers(range_m, rays.azimuth_sine[hit], speed, snr, hit)
-        return Scatterers._make(values[fits] for values in everything)
+        scan, rays = self.config.scan, self._of_ray
+        radar = capture.scene.materials.column("radar").astype(np.float64)
+        loss_1_m, kept = self._air(capture)
+        everything = empty_scatterers(len(rays.gain))
+        count = scatter(
+            tuple(images[name] for name in ("hit", "range", "incidence", "velocity")),
+            (rays.direction, rays.azimuth_sine, rays.gain, rays.solid_angle,
+             radar[images["material"]]),
+            (capture.world_T_sensor.rotation, sensor_velocity(capture)),
+            (self._signal, loss_1_m, kept, scan.speed_min_m_s, scan.speed_max_m_s),
+            everything,
+        )  # fmt: skip
+        return Scatterers._make(values[:count] for values in everything)
 
-    def _air(self, capture: Capture, range_m: FloatArray) -> FloatArray:
-        """Part of the power that rain, a blocked radome and interference leave over the noise."""
+    def _air(self, capture: Capture) -> tuple[float, float]:
+        """Loss in rain there and back, 1/m; part that a blocked radome and interference leave."""
         rain_db_km = 1.13 * capture.surroundings.rain_mm_h**0.72
-        loss_db = 2.0e-3 * rain_db_km * range_m
+        loss_db = 0.0
         for kind, cost_db in (("blocked", BLOCKED_DB), ("interference", INTERFERENCE_DB)):
             if kind in capture.faults:
-                loss_db = loss_db + cost_db * capture.faults[kind].severity
-        return np.asarray(10.0 ** (-loss_db / 10.0))
+                loss_db += cost_db * capture.faults[kind].severity
+        return 2.0e-3 * rain_db_km * math.log(10.0) / 10.0, 10.0 ** (-loss_db / 10.0)
 
     def _ghosts(self, capture: Capture, images: Buffers, found: Scatterers) -> Scatterers:
         """Echoes by way of a wall."""

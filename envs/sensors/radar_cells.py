@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.frames import FloatArray
+from fleetloop.envs.sensors.radar_kernels import sum_cells, swallow
 
 IntArray = npt.NDArray[np.int64]
 
@@ -56,49 +57,20 @@ def resolve(
             what is far below it is left out.
         limit: Of the number of echoes.
     """
-    cells = _binned(echoes, resolution)
+    boxes = empty_scatterers(len(echoes.snr))
+    count = sum_cells(echoes, 0.5 * np.array(resolution), boxes)
+    cells = _taken(boxes, np.arange(count))
     cells = _taken(cells, cells.snr >= _FAINT * needed(cells.range_m, cells.azimuth_sine))
     cells = _taken(cells, np.lexsort((cells.ray, -cells.snr)))
-    place = np.stack(
-        [
-            cells.range_m / resolution.range_m,
-            cells.azimuth_sine / resolution.azimuth_sine,
-            cells.speed_m_s / resolution.speed_m_s,
-        ],
-        axis=1,
-    )
-    left = np.ones(len(place), bool)
-    found: list[tuple[float, float, float, float, int]] = []
-    while len(found) < limit and bool(left.any()):
-        seed = int(np.argmax(left))
-        near = left & (np.abs(place - place[seed]) < 1.0).all(axis=1)
-        left &= ~near
-        energy = cells.snr[near]
-        total = float(energy.sum())
-        means = [float((values[near] * energy).sum() / total) for values in cells[:3]]
-        found.append((means[0], means[1], means[2], total, int(cells.ray[seed])))
-    columns = np.array(found, np.float64).reshape(-1, 5).T
-    return Scatterers(columns[0], columns[1], columns[2], columns[3], columns[4].astype(np.int64))
+    found = empty_scatterers(min(limit, len(cells.snr)))
+    count = swallow(cells, np.array(resolution), limit, found)
+    return _taken(found, np.arange(count))
 
 
-def _binned(echoes: Scatterers, resolution: Resolution) -> Scatterers:
-    """Sums over cells of half a resolution; empty cells do not occur."""
-    if len(echoes.snr) == 0:
-        return echoes
-    steps = [
-        np.floor(values / (0.5 * size)).astype(np.int64)
-        for values, size in zip(echoes[:3], resolution, strict=True)
-    ]
-    key = np.zeros(len(echoes.snr), np.int64)
-    for step in steps:
-        key = key * (int(step.max()) - int(step.min()) + 1) + step - int(step.min())
-    _, cell = np.unique(key, return_inverse=True)
-    snr = np.asarray(np.bincount(cell, echoes.snr), np.float64)
-    means = [np.bincount(cell, values * echoes.snr) / snr for values in echoes[:3]]
-    # Sorted by energy, the last ray of a cell is its strongest.
-    order = np.lexsort((echoes.snr, cell))
-    last = np.append(np.flatnonzero(np.diff(cell[order])), len(order) - 1)
-    return Scatterers(means[0], means[1], means[2], snr, echoes.ray[order[last]])
+def empty_scatterers(room: int) -> Scatterers:
+    """Arrays to be written."""
+    range_m, sine, speed, snr = np.empty((4, room))
+    return Scatterers(range_m, sine, speed, snr, np.empty(room, np.int64))
 
 
 def _taken(echoes: Scatterers, which: npt.NDArray[np.generic]) -> Scatterers:

@@ -22,9 +22,42 @@ def scatterers(rows) -> Scatterers:
     return Scatterers(*columns, np.arange(len(rows)))
 
 
+def plain_resolve(rows, limit):
+    """The same in plain Python: sums over boxes of half a cell, then CLEAN."""
+    size = 0.5 * np.array(CELL)
+    boxes: dict[tuple[int, ...], list[int]] = {}
+    for number, row in enumerate(rows):
+        box = tuple(int(k) for k in np.floor(np.array(row[:3]) / size))
+        boxes.setdefault(box, []).append(number)
+    cells = []
+    for members in boxes.values():
+        energy = np.array([rows[k][3] for k in members])
+        place = np.array([rows[k][:3] for k in members])
+        strongest = max(members, key=lambda k: (rows[k][3], k))
+        cells.append(((energy @ place) / energy.sum(), energy.sum(), strongest))
+    cells.sort(key=lambda cell: (-cell[1], cell[2]))
+    found = []
+    while cells and len(found) < limit:
+        seed = cells[0]
+        near = [c for c in cells if (np.abs(c[0] - seed[0]) < np.array(CELL)).all()]
+        cells = [c for c in cells if not any(c is n for n in near)]
+        energy = np.array([c[1] for c in near])
+        place = (energy @ np.array([c[0] for c in near])) / energy.sum()
+        found.append((*place, energy.sum(), seed[2]))
+    return np.array(found).reshape(-1, 5)
+
+
 ECHO = st.tuples(
     st.floats(1.0, 30.0), st.floats(-0.5, 0.5), st.floats(-3.0, 3.0), st.floats(0.5, 100.0)
 )
+
+
+@given(st.lists(ECHO, min_size=1, max_size=40), st.integers(1, 40))
+def test_loops_equal_plain_python(rows, limit):
+    found = resolve(scatterers(rows), CELL, nothing_needed, limit)
+    np.testing.assert_allclose(
+        np.stack(found, axis=1), plain_resolve(rows, limit), rtol=1e-9, atol=1e-9
+    )
 
 
 @given(st.lists(ECHO, min_size=1, max_size=40))

@@ -13,6 +13,7 @@ SENSORS: Registry[type[Sensor]] = Registry(
     "sensor",
     {
         "camera": "fleetloop.envs.sensors.camera:Camera",
+        "depth_camera": "fleetloop.envs.sensors.depth_camera:DepthCamera",
         "lidar": "fleetloop.envs.sensors.lidar:Lidar",
         "scanner2d": "fleetloop.envs.sensors.scanner2d:Scanner2d",
         "ultrasonic": "fleetloop.envs.sensors.ultrasonic:Ultrasonic",

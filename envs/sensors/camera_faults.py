@@ -59,6 +59,17 @@ def through_glass(light: Light, faults: Mapping[str, Fault], state: State) -> Li
     return light
 
 
+def glass_transmission(shape: Shape, faults: Mapping[str, Fault], state: State) -> Light | None:
+    """Part of the light that passes dirty or blocked glass, (height, width); None if all does."""
+    passed = None
+    if "dirty_lens" in faults:
+        passed = np.float32(1.0) - np.float32(faults["dirty_lens"].severity) * state["dirt"]
+    if "blocked_lens" in faults:
+        passed = np.ones(shape, np.float32) if passed is None else passed
+        passed = passed * np.float32(1.0 - faults["blocked_lens"].severity)
+    return passed
+
+
 def pixel_defects(faults: Mapping[str, Fault], key: Key) -> Defects | None:
     """What puts broken pixels into digits, or None without such a fault.
 

@@ -19,7 +19,6 @@ import hashlib
 import importlib.util
 import logging
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -27,8 +26,9 @@ from typing import Any, cast
 import numba
 from numba.core import caching
 
+from fleetloop.core.folders import cache_folder
+
 _LOG = logging.getLogger(__name__)
-_CACHE_ENV = "FLEETLOOP_CACHE_DIR"
 
 Kernel = Callable[..., Any]
 """What a decorator leaves: Numba finds the types at the first call, so Python knows none."""
@@ -52,22 +52,8 @@ def inline(function: Kernel) -> Kernel:
 
 
 def cache_root() -> Path:
-    """Folder of compiled kernels: `$FLEETLOOP_CACHE_DIR`, else the user's cache, else temporary.
-
-    The temp folder is the answer to read-only homes; its name holds the user's number.
-    """
-    chosen = os.environ.get(_CACHE_ENV)
-    if chosen:
-        return Path(chosen) / "kernels"
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    root = Path(base) / "fleetloop" / "kernels"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        _LOG.info("The cache folder %s is not writable; kernels go to a temp folder.", root)
-    return Path(tempfile.gettempdir()) / f"fleetloop-kernels-{os.getuid()}"
+    """Folder of compiled kernels."""
+    return cache_folder("kernels")
 
 
 @functools.cache

@@ -1,0 +1,44 @@
+"""The registry of map sources, and what a source is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from fleetloop.core.registry import Registry
+from fleetloop.envs.maps.builder import NetworkBuilder
+
+
+class MapSource(Protocol):
+    """What turns a config into a road network.
+
+    Attributes:
+        CONFIG: Frozen dataclass of plain values; its JSON is part of the cache's key.
+    """
+
+    CONFIG: ClassVar[type[Any]]
+
+    def inputs(self, config: Any) -> tuple[Path, ...]:  # noqa: ANN401 - the source's own CONFIG
+        """Files that are read: their content is part of the cache's key.
+
+        Raises:
+            StorageError: A file is not there.
+        """
+        ...
+
+    def build(self, config: Any) -> NetworkBuilder:  # noqa: ANN401 - the source's own CONFIG
+        """Reads or makes the map; `load.open_map` freezes, validates and caches it.
+
+        Raises:
+            ConfigError: The input is broken or empty; the message names file, place and remedy.
+        """
+        ...
+
+
+MAPS: Registry[MapSource] = Registry(
+    "map source",
+    {
+        "town": "fleetloop.envs.maps.town.source:TOWN",
+    },
+)
+"""Sources by name."""

@@ -144,9 +144,10 @@ def yields(one: Way, two: Way, *, left_hand: bool) -> bool:
     """Whether the first of two links that cross or merge yields to the second one.
 
     In this order: rank given by the source; rank of the control (a stop sign yields to a yield
-    sign, that to a free road); half turns yield; who turns across oncoming traffic yields to it;
-    the one from the right goes first (Vienna Convention on Road Traffic 1968, art. 18.4 a; states
-    that keep left regulate it themselves, and Australia's rule is the same); the lower number.
+    sign, that to a free road); half turns yield; who turns across oncoming traffic yields to it,
+    and who turns to who goes straight on beside; the one from the right goes first (Vienna
+    Convention on Road Traffic 1968, art. 18.4 a; states that keep left regulate it themselves, and
+    Australia's rule is the same); the lower number.
     """
     if one.priority != two.priority:
         return one.priority < two.priority
@@ -164,6 +165,9 @@ def yields(one: Way, two: Way, *, left_hand: bool) -> bool:
     elif abs(between) > 0.25 * np.pi:
         # Who comes from our right heads to our left.
         return between > 0.0
+    elif (one.turn == Turn.STRAIGHT) != (two.turn == Turn.STRAIGHT):
+        # Side by side, such as a car that turns right and a bicycle that goes on.
+        return one.turn != Turn.STRAIGHT
     return one.link > two.link
 
 

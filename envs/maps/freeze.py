@@ -17,7 +17,7 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.envs.maps.conflicts import HALF_SWEEP_M, Conflict, Way, find_conflicts, overlap
 from fleetloop.envs.maps.drafts import Drafts, LaneDraft, LinkDraft
 from fleetloop.envs.maps.graph import largest_part, ragged, strong_parts
-from fleetloop.envs.maps.kinds import LaneKind, SignalState, Turn
+from fleetloop.envs.maps.kinds import LaneKind, SignalState
 from fleetloop.envs.maps.network import (
     Areas,
     Buildings,
@@ -34,14 +34,13 @@ from fleetloop.envs.maps.network import (
     StopLines,
     Surfaces,
 )
-from fleetloop.envs.maps.polyline import Floats, offset, wrap
+from fleetloop.envs.maps.polyline import Floats, offset
+from fleetloop.envs.maps.turns import turn_of
 from fleetloop.envs.maps.walks import join_walks
 
 MAIN_SHARE = 0.9
 """Part of the drive lanes that must be strongly connected for a map to count as whole."""
 
-STRAIGHT_RAD = np.deg2rad(30.0)
-U_TURN_RAD = np.deg2rad(150.0)
 SPAWN_SPACING_M = 10.0
 SPAWN_CLEAR_M = 6.0
 
@@ -96,8 +95,7 @@ def _lanes(drafts: Drafts) -> Lanes:
     begin[1:] = np.cumsum([len(lane.curve.s_m) for lane in lanes])
     length = np.array([lane.curve.length_m for lane in lanes])
     drive = np.array([lane.kind == LaneKind.DRIVE for lane in lanes])
-    empty_in = np.array([not before for before in prev_lane])
-    empty_out = np.array([not after for after in next_lane])
+    empty_in, empty_out = _portals(lanes, prev_lane), _portals(lanes, next_lane)
     main = _main_lanes(drafts, next_lane, drive & empty_in, drive & empty_out, length)
     return Lanes(
         name=_texts([lane.name for lane in lanes]),
@@ -148,6 +146,20 @@ def _successors(
             next_link[before].append(row)
             prev_lane[after].append(before)
     return next_lane, next_link, prev_lane
+
+
+def _portals(lanes: Sequence[LaneDraft], joined: Sequence[Sequence[int]]) -> npt.NDArray[np.bool_]:
+    """Lanes (n,) that are joined to nothing, and no lane beside them is either."""
+    found = np.zeros(len(lanes), dtype=np.bool_)
+    for row, lane in enumerate(lanes):
+        free = not joined[row]
+        for side in ("left", "right"):
+            beside = getattr(lane, side)
+            while free and beside >= 0:
+                free = not joined[beside]
+                beside = getattr(lanes[beside], side)
+        found[row] = free
+    return found
 
 
 def _main_lanes(
@@ -201,7 +213,7 @@ def _share(main: npt.NDArray[np.bool_], counted: npt.NDArray[np.bool_]) -> float
 
 def _links(drafts: Drafts) -> Links:
     links, lanes = drafts.links, drafts.lanes
-    turns = [_turn(link, lanes) if link.turn < 0 else link.turn for link in links]
+    turns = [int(turn_of(link, lanes)) for link in links]
     conflicts = _conflicts(drafts, turns)
     count = np.bincount([conflict.link for conflict in conflicts], minlength=len(links))
     begin = np.concatenate([[0], np.cumsum(count)])
@@ -224,22 +236,6 @@ def _links(drafts: Drafts) -> Links:
         conflict_other_enter_m=_floats([conflict.other_enter_m for conflict in conflicts]),
         conflict_other_exit_m=_floats([conflict.other_exit_m for conflict in conflicts]),
     )
-
-
-def _turn(link: LinkDraft, lanes: Sequence[LaneDraft]) -> int:
-    start = float(lanes[link.from_lane].curve.heading_rad[-1])
-    end = float(lanes[link.to_lane].curve.heading_rad[0])
-    if link.connector >= 0:
-        # The connector's heading is continuous: it tells a left half turn from a right one.
-        along = lanes[link.connector].curve.heading_rad
-        turned = float(along[-1] - along[0])
-    else:
-        turned = float(wrap(end - start))
-    if abs(turned) < STRAIGHT_RAD:
-        return int(Turn.STRAIGHT)
-    if abs(turned) > U_TURN_RAD:
-        return int(Turn.U_TURN)
-    return int(Turn.LEFT if turned > 0.0 else Turn.RIGHT)
 
 
 def _conflicts(drafts: Drafts, turns: Sequence[int]) -> list[Conflict]:

@@ -76,8 +76,8 @@ class Lanes(_Table):
         prev_begin, prev_lane: What comes before, likewise.
         main: Whether the lane is part of the largest strongly connected part. Spawn, and send
             traffic, on these only.
-        portal_in, portal_out: Drive lanes that nothing leads to, or that lead nowhere: the border
-            of the map (or a dead end that nobody can turn in).
+        portal_in, portal_out: Drive lanes that nothing leads to, or that lead nowhere, and neither
+            do their neighbours: the border of the map (or a dead end that nobody can turn in).
     """
 
     name: Texts

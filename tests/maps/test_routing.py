@@ -74,7 +74,8 @@ def test_nearest_equals_a_plain_search(network):
             x, y, _, heading = lanes.pose_at(int(lane), float(s))
             if 0.0 < s < lanes.length_m[lane] and abs(t) < 4.0:
                 back = [x - np.sin(heading) * t, y + np.cos(heading) * t]
-                assert back == pytest.approx(point, abs=0.35)
+                # Headings are interpolated within a step: an error of angle grows with t.
+                assert np.hypot(*(back - point)) < 0.05 + 0.15 * abs(t)
 
 
 def test_a_heading_chooses_among_lanes(network):

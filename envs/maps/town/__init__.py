@@ -1,0 +1,1 @@
+"""The town generator: streets, junctions, signals, houses and trees from a seed."""

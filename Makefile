@@ -80,7 +80,7 @@ format: $(STAMP) ## Put the code in its usual form
 	@$(BIN)/ruff check --fix --quiet $(CODE) tools
 	@$(BIN)/ruff format --quiet $(CODE) tools
 
-bench: $(STAMP) ## Measure the speed of the sensors against their rivals
+bench: $(STAMP) ## Measure sensors against their rivals, environments, and whether kernels vectorise
 	@$(BIN)/fleetloop bench
 
 docs: $(STAMP) $(DOCS_STAMP) ## Build the documentation into site/; warnings are errors

@@ -44,7 +44,7 @@ from fleetloop.envs.trace.layout import (
 )
 
 # Pixels of a mesh's bounding circle per triangle, up to which triangles are drawn one by one:
-# where both ways cost the same (benchmarks/bench_visibility.py, scene B).
+# where both ways cost the same (`fleetloop bench sensors`, scene B).
 _PIXELS_PER_TRIANGLE = np.float32(12.0)
 # Boxes of pixels grow by this much: far above the rounding of projected vertices.
 _MARGIN_PX = np.float32(0.01)

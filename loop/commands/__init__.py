@@ -19,6 +19,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "export": "fleetloop.loop.commands.export:export",
         "realism": "fleetloop.loop.commands.realism:realism",
         "validate": "fleetloop.loop.commands.validate:validate",
+        "bench": "fleetloop.loop.commands.bench:bench",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "list": "fleetloop.loop.commands.listing:list_names",
     },

@@ -6,8 +6,6 @@ cylinders and capsules. With `concave_collision` its ducks collide as what they 
 PyBullet's ray tests see the same triangles.
 """
 
-# ruff: noqa: TID251
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,27 +24,47 @@ NEAR_M, FAR_M = 0.1, 60.0
 LIDAR_POSITION_M = (-3.0, 0.0, 1.2)
 
 
-def build(client: int, name: Name, *, concave_collision: bool = False) -> None:
-    """Fills an empty client."""
+def build(
+    client: int,
+    name: Name,
+    *,
+    concave_collision: bool = False,
+    curved: bool = True,
+    robots: bool = True,
+) -> None:
+    """Fills an empty client.
+
+    Args:
+        client: What `pybullet.connect` returned.
+        name: Which scene.
+        concave_collision: Ducks collide as what they look like (and do not move).
+        curved: With spheres, cylinders and capsules; the humanoid is made of them.
+        robots: With racecar and humanoid, whose collision shapes are not what they look like.
+    """
     data = pybullet_data.getDataPath()
     pybullet.loadURDF(str(Path(data) / "plane.urdf"), physicsClientId=client)
     rng = np.random.default_rng(7)
     if name == "A":
         _boxes(client, rng, 60)
-        pybullet.loadURDF(
-            str(Path(data) / "racecar" / "racecar.urdf"), [0.5, 0.0, 0.2], physicsClientId=client
-        )
-        pybullet.loadURDF(
-            str(Path(data) / "humanoid" / "humanoid.urdf"),
-            [-1.5, -1.0, 1.0],
-            pybullet.getQuaternionFromEuler([np.pi / 2, 0.0, 0.0]),
-            globalScaling=0.25,
-            physicsClientId=client,
-        )
+        if robots:
+            pybullet.loadURDF(
+                str(Path(data) / "racecar" / "racecar.urdf"),
+                [0.5, 0.0, 0.2],
+                physicsClientId=client,
+            )
+        if robots and curved:
+            pybullet.loadURDF(
+                str(Path(data) / "humanoid" / "humanoid.urdf"),
+                [-1.5, -1.0, 1.0],
+                pybullet.getQuaternionFromEuler([np.pi / 2, 0.0, 0.0]),
+                globalScaling=0.25,
+                physicsClientId=client,
+            )
         return
     _ducks(client, rng, 30, str(Path(data) / "duck.obj"), concave_collision)
     _boxes(client, rng, 20)
-    for kind in (pybullet.GEOM_SPHERE, pybullet.GEOM_CYLINDER, pybullet.GEOM_CAPSULE):
+    kinds = (pybullet.GEOM_SPHERE, pybullet.GEOM_CYLINDER, pybullet.GEOM_CAPSULE)
+    for kind in kinds if curved else ():
         _round(client, rng, kind, 20)
 
 

@@ -1,0 +1,1 @@
+"""What `fleetloop bench` measures: sensors beside their rivals, environments, kernels' health."""

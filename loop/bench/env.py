@@ -1,0 +1,71 @@
+"""Steps per CPU-second of each registered task in each observation mode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from fleetloop.envs.env import ObsMode
+from fleetloop.envs.registration import TASKS, make_env
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvSpeed:
+    """How quick one task is.
+
+    Attributes:
+        task, obs_mode: What was run, with the task's own robot and rig.
+        steps: How many.
+        cpu_ms: Of one step, mean over the steps.
+        real_time: Simulated seconds per CPU-second.
+    """
+
+    task: str
+    obs_mode: str
+    steps: int
+    cpu_ms: float
+    real_time: float
+
+    @property
+    def steps_per_cpu_s(self) -> float:
+        """Steps per CPU-second."""
+        return 1e3 / self.cpu_ms
+
+
+def cases() -> list[tuple[str, str]]:
+    """Each task with each observation mode."""
+    return [(task, mode) for task in TASKS for mode in get_args(ObsMode)]
+
+
+def measure(task: str, obs_mode: str, steps: int) -> EnvSpeed:
+    """Runs random actions, drawn with a fixed seed; resets are not counted."""
+    env = make_env(task, obs_mode=obs_mode)
+    try:
+        env.action_space.seed(0)
+        env.reset(seed=0)
+        env.step(env.action_space.sample())  # compiles and loads
+        cpu_s = 0.0
+        for number in range(steps):
+            action = env.action_space.sample()
+            began = time.process_time()
+            _, _, ended, cut, _ = env.step(action)
+            cpu_s += time.process_time() - began
+            if ended or cut:
+                env.reset(seed=number)
+        return EnvSpeed(
+            task=task,
+            obs_mode=obs_mode,
+            steps=steps,
+            cpu_ms=1e3 * cpu_s / steps,
+            real_time=steps / env.config.control_hz / cpu_s,
+        )
+    finally:
+        env.close()
+
+
+def measure_all(steps: int) -> Iterator[EnvSpeed]:
+    """All cases in turn."""
+    for task, mode in cases():
+        yield measure(task, mode, steps)

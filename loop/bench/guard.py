@@ -24,7 +24,7 @@ from fleetloop.envs.trace.layout import SEE_THROUGH, GBuffer
 from fleetloop.envs.trace.look import looking_at
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.occlusion import sun_shadow
-from fleetloop.envs.trace.picture import shade
+from fleetloop.envs.trace.picture import paint
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Mesh, Plane, Shape, Sphere
@@ -127,7 +127,7 @@ def _calls(name: str, scene: Scene, *, shading: bool = False) -> dict[str, Calla
     assert painter is not None, "a view that wants rgb has a painter"
     if shading:
         run = (painter, chunk.arrays, chunk.slots, instances, frame.meshes, seen)
-        return {f"shade: {name}": lambda: shade(*run)}
+        return {f"shade: {name}": lambda: paint(*run)}
     wanted = (seen.instance >= 0).astype(np.uint8)
     shadow = np.empty_like(wanted)
     far = np.full_like(seen.t, view.t_max_m)

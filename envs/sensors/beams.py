@@ -26,6 +26,8 @@ class BeamTable:
         elevations_rad: One per beam, from top to bottom.
         azimuth_from_rad, azimuth_to_rad: Field of view, counter-clockwise; 2 pi wide if it spins.
         azimuths: Firings per sweep.
+        firing_s: When each beam fires after the first of its column; all at once if empty. A table
+            that turns meanwhile points such beams further on.
         range_min_m, range_max_m: What is nearer or further is never reported.
         range_10_m: Where a surface of 10 % reflectivity is still seen, from the data sheet.
         range_sd_m: Range noise (1 sigma) on a strong target.
@@ -42,6 +44,7 @@ class BeamTable:
     azimuth_from_rad: float = -math.pi
     azimuth_to_rad: float = math.pi
     azimuths: int = 1024
+    firing_s: tuple[float, ...] = ()
     range_min_m: float = 0.5
     range_max_m: float = 100.0
     range_10_m: float = 60.0
@@ -58,6 +61,13 @@ class BeamTable:
             raise ConfigError("A beam table needs at least one beam and one azimuth.")
         if any(abs(e) >= math.pi / 2 for e in self.elevations_rad):
             raise ConfigError("Elevations of beams must lie between -90 and 90 degrees.")
+        if self.firing_s and len(self.firing_s) != len(self.elevations_rad):
+            raise ConfigError(
+                f"firing_s of a beam table has {len(self.firing_s)} times for "
+                f"{len(self.elevations_rad)} beams: use one for each, or none."
+            )
+        if not all(0.0 <= t < 0.01 for t in self.firing_s):
+            raise ConfigError("Times of firing_s of a beam table must lie between 0 and 0.01 s.")
         if not self.azimuth_from_rad < self.azimuth_to_rad <= self.azimuth_from_rad + 2 * math.pi:
             raise ConfigError(
                 f"The azimuths {self.azimuth_from_rad} to {self.azimuth_to_rad} rad must grow, "
@@ -92,13 +102,23 @@ def _half_rad(steps: int, step_deg: float) -> float:
     return math.radians(0.5 * steps * step_deg)
 
 
+def _hopping(order: list[int], step_s: float) -> tuple[float, ...]:
+    """Times of beams, from top to bottom, of which `order` tells the place in the firing order."""
+    return tuple(step_s * place for place in order)
+
+
 BEAM_TABLES: dict[str, BeamTable] = {
     # Velodyne VLP-16 data sheet 63-9229 and user manual 63-9243: +15 to -15 degrees in steps of 2,
-    # 0.2 degrees at 10 Hz, 100 m, +-3 cm, 2 mm, 3.0 x 1.5 mrad, two returns at least 1 m apart.
+    # 0.2 degrees at 10 Hz, 100 m, +-3 cm, 2 mm, 3.0 x 1.5 mrad, two returns at least 1 m apart. A
+    # beam every 2.304 us, hopping between both halves: -15, 1, -13, 3 ... -1, 15 (table 9-1).
     "vlp16": BeamTable(elevations_rad=_even(15.0, -15.0, 16), azimuths=1800, range_min_m=1.0,
+                       firing_s=_hopping([*range(15, 0, -2), *range(14, -1, -2)], 2.304e-6),
                        range_max_m=100.0, range_10_m=50.0, range_sd_m=0.015),
-    # Velodyne HDL-32E data sheet 97-0038: +10.67 to -30.67 degrees, 80 to 100 m, +-2 cm, 2 mm.
-    "hdl32e": BeamTable(elevations_rad=_even(10.67, -30.67, 32), azimuths=1080, range_min_m=1.0,
+    # Velodyne HDL-32E data sheet 97-0038: +10.67 to -30.67 degrees, 80 to 100 m, +-2 cm, 2 mm. Its
+    # manual 63-9113: a beam every 1.152 us, -30.67, -9.33, -29.33, -8.00 ..., a column every 46.08
+    # us, which are 1085 in a turn at 20 Hz, as nuScenes spins it (2170 at 10 Hz).
+    "hdl32e": BeamTable(elevations_rad=_even(10.67, -30.67, 32), azimuths=1085, range_min_m=1.0,
+                        firing_s=_hopping([*range(31, 0, -2), *range(30, -1, -2)], 1.152e-6),
                         range_max_m=100.0, range_10_m=50.0, range_sd_m=0.01),
     # Velodyne HDL-64E S2 data sheet 63-9194: 32 beams +2 to -8.33, 32 beams -8.83 to -24.33
     # degrees; 120 m for cars, 50 m for pavement (10 %); +-2 cm; 2 mrad.

@@ -137,9 +137,9 @@ class Lidar:
         self.config = config
         self._shape = (len(config.beams.elevations_rad), config.beams.azimuths)
         tile = _tile(self._shape[0], config.sweep_s > 0.0)
-        self._directions = beam_directions(config.beams)
+        self._directions = beam_directions(config.beams, sweep_s=config.sweep_s)
         self._grids = tuple(
-            _grid(config, beam_directions(config.beams, tuple(spot)), tile)
+            _grid(config, beam_directions(config.beams, tuple(spot), config.sweep_s), tile)
             for spot in sub_rays(config.sub_rays)
         )
         self._columns_per_slot = tile[1] if config.sweep_s > 0.0 else self._shape[1]
@@ -308,17 +308,20 @@ class Lidar:
 
 
 def beam_directions(
-    beams: BeamTable, spot: tuple[float, ...] = (0.0, 0.0)
+    beams: BeamTable, spot: tuple[float, ...] = (0.0, 0.0), sweep_s: float = 0.0
 ) -> npt.NDArray[np.float32]:
     """Unit directions (beams, azimuths, 3), x forward; the sweep turns counter-clockwise.
 
     Args:
         beams: The table.
         spot: Place in the beam's cross-section, left and up, in the unit disc.
+        sweep_s: Duration of the sweep: beams that fire later in a column point further on.
     """
     elevation = np.array(beams.elevations_rad)[:, None]
     width = beams.azimuth_to_rad - beams.azimuth_from_rad
     azimuth = beams.azimuth_from_rad + width * (np.arange(beams.azimuths) + 0.5) / beams.azimuths
+    if beams.firing_s and sweep_s > 0.0:
+        azimuth = azimuth + width / sweep_s * np.array(beams.firing_s)[:, None]
     azimuth = azimuth + 0.5 * beams.divergence_rad[0] * spot[0] / np.cos(elevation)
     elevation = elevation + 0.5 * beams.divergence_rad[1] * spot[1]
     x = np.cos(elevation) * np.cos(azimuth)
@@ -371,7 +374,7 @@ def _schema(config: LidarConfig, one_return: Mapping[str, Field], columns: int) 
     fields = dict(one_return)
     fields["time_offset_s"] = Field(
         shape=(columns,), dtype="float32", unit="s", low=-10.0, high=0.0,
-        doc="Time of each column relative to the reference instant.",
+        doc="Time of each column relative to the reference instant; see `BeamTable.firing_s`.",
     )  # fmt: skip
     if config.returns == "dual":
         fields |= {f"second_{name}": entry for name, entry in one_return.items()}

@@ -18,7 +18,7 @@ from fleetloop.envs.sensors.lidar import beam_directions
 # range at 10 % reflectivity.
 SHEETS = {
     "vlp16": (16, 15.0, -15.0, 1800, 100.0, 50.0),
-    "hdl32e": (32, 10.67, -30.67, 1080, 100.0, 50.0),
+    "hdl32e": (32, 10.67, -30.67, 1085, 100.0, 50.0),
     "hdl64e": (64, 2.0, -24.33, 2083, 120.0, 50.0),
     "os1_128": (128, 21.2, -21.2, 1024, 200.0, 90.0),
     "hap": (64, 12.5, -12.5, 706, 200.0, 150.0),
@@ -61,6 +61,31 @@ def test_elevations_of_the_hdl32e_are_those_of_its_manual():
     np.testing.assert_allclose(ours[: len(manual)], manual, atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "step_us", "column_us", "turn_s"),
+    # Order of firing and times from the manuals, degrees and microseconds.
+    [("vlp16", (-15.0, 1.0, -13.0, 3.0, -11.0, 5.0), 2.304, 55.296, 0.1),
+     ("hdl32e", (-30.67, -9.33, -29.33, -8.0, -28.0, -6.67), 1.152, 46.08, 0.05)],
+)  # fmt: skip
+def test_beams_hop_as_in_the_manuals(name, first, step_us, column_us, turn_s):
+    table = beam_table(name)
+    order = np.argsort(table.firing_s)
+    fired = np.rad2deg(np.array(table.elevations_rad)[order])
+    np.testing.assert_allclose(fired[: len(first)], first, atol=0.01)
+    np.testing.assert_allclose(np.diff(np.sort(table.firing_s)), 1e-6 * step_us, rtol=1e-6)
+    assert turn_s / table.azimuths == pytest.approx(1e-6 * column_us, rel=0.006)
+
+
+def test_later_beams_of_a_column_point_further_on():
+    table = beam_table("vlp16")
+    straight, turning = beam_directions(table), beam_directions(table, sweep_s=0.1)
+    azimuth = [np.arctan2(d[..., 1], d[..., 0]).astype(float) for d in (straight, turning)]
+    ahead = np.angle(np.exp(1j * (azimuth[1] - azimuth[0])))
+    expected = 2.0 * math.pi * np.array(table.firing_s) / 0.1
+    np.testing.assert_allclose(ahead, np.broadcast_to(expected[:, None], ahead.shape), atol=1e-6)
+    assert math.degrees(expected.max()) == pytest.approx(15 * 2.304e-6 * 3600.0)
+
+
 def test_the_two_blocks_of_the_hdl64e_are_spaced_by_a_third_and_half_a_degree():
     steps = -np.diff(np.rad2deg(beam_table("hdl64e").elevations_rad))
     np.testing.assert_allclose(steps[:31], 1.0 / 3.0, atol=1e-3)
@@ -98,6 +123,8 @@ def test_a_spot_is_as_wide_as_the_beam_at_every_elevation(left, up, top, wide, t
         {"elevations_rad": ()},
         {"elevations_rad": (1.6,)},
         {"azimuths": 0},
+        {"firing_s": (0.0, 1e-6)},
+        {"firing_s": (-1e-6,) * 32},
         {"azimuth_from_rad": 1.0, "azimuth_to_rad": 1.0},
         {"azimuth_from_rad": -4.0, "azimuth_to_rad": 4.0},
         {"range_min_m": 120.0},

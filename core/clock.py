@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 
 from fleetloop.core.errors import ConfigError
 
@@ -80,8 +81,8 @@ class TickRate:
             ConfigError: The rate is not positive, is faster than physics, or its period is no
                 whole number of ticks; the message names the nearest rates that are.
         """
-        if not math.isfinite(rate_hz) or rate_hz <= 0:
-            raise ConfigError(f"The {what} {rate_hz!r} Hz is not possible: it must be positive.")
+        if not isinstance(rate_hz, Real) or not math.isfinite(rate_hz) or rate_hz <= 0:
+            raise ConfigError(f"The {what} {rate_hz!r} Hz is not possible: use a number > 0.")
         if rate_hz > self.hz:
             raise ConfigError(
                 f"The {what} {rate_hz:g} Hz is faster than physics at {self.hz} Hz: lower it, or "

@@ -40,8 +40,11 @@ class Pose:
     quaternion_xyzw: FloatArray
 
     def __post_init__(self) -> None:
-        position = np.asarray(self.position_m, dtype=np.float64)
-        quaternion = np.asarray(self.quaternion_xyzw, dtype=np.float64)
+        try:
+            position = np.asarray(self.position_m, dtype=np.float64)
+            quaternion = np.asarray(self.quaternion_xyzw, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"A pose needs arrays of numbers: {error}.") from error
         if position.shape[-1:] != (3,) or quaternion.shape[-1:] != (4,):
             raise ConfigError(
                 f"A pose needs position (..., 3) and quaternion (..., 4), got {position.shape} and "

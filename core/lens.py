@@ -61,6 +61,11 @@ class Lens:
         for name in ("fx_px", "fy_px"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
                 raise ConfigError(f"{name} of a lens is {getattr(self, name)}: use a number > 0.")
+        if not (math.isfinite(self.cx_px) and math.isfinite(self.cy_px)):
+            raise ConfigError(
+                f"The principal point ({self.cx_px}, {self.cy_px}) of a lens is not finite: use "
+                "the middle of the picture if it is not known."
+            )
         counts = {"pinhole": (0, 4, 5, 8), "fisheye": (0, 4), "panorama": (0,)}
         if self.model not in counts:
             raise ConfigError(f"The lens model {self.model!r} is none of: {', '.join(counts)}.")

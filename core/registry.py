@@ -65,6 +65,9 @@ class Registry(Generic[T]):
             UnknownNameError: No such name; the message lists the known ones.
             ConfigError: The module has no such attribute.
         """
+        if not isinstance(name, str):
+            known = ", ".join(self._entries)
+            raise ConfigError(f"The {self.kind} {name!r} is no name: use one of {known}.")
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         target = self._entries[name]

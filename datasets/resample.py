@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,12 @@ def align(source_ns: npt.ArrayLike, wanted_ns: npt.ArrayLike, policy: Policy) ->
         source_ns: Times of the samples, (m,), never decreasing.
         wanted_ns: Times to serve, (n,).
         policy: See the module.
+
+    Raises:
+        ConfigError: An unknown policy.
     """
+    if policy not in get_args(Policy):
+        raise ConfigError(f"The policy {policy!r} is none of: {', '.join(get_args(Policy))}.")
     source = np.asarray(source_ns, dtype=np.int64)
     wanted = np.asarray(wanted_ns, dtype=np.int64)
     if len(source) == 0:

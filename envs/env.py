@@ -179,9 +179,11 @@ class RobotEnv(gym.Env[Observation, Action]):
 
         Raises:
             ConfigError: A bad seed, or options.
+            StateError: The environment was closed.
         """
         if options:
             raise ConfigError(f"reset knows no options, got {sorted(options)}.")
+        self._check_open()
         super().reset(seed=None if seed is None else check_seed(seed))
         drawn = int(self.np_random.integers(0, MAX_SEED))
         self.episode_seed = drawn if seed is None else int(seed)
@@ -204,9 +206,10 @@ class RobotEnv(gym.Env[Observation, Action]):
         """Acts for one control period.
 
         Raises:
-            StateError: Before the first reset, or after the episode's end.
+            StateError: Before the first reset, after the episode's end, or after `close`.
             ConfigError: An action of another shape, or one that is not finite.
         """
+        self._check_open()
         if self._ended:
             raise StateError("The episode has not begun or is over: call reset before step.")
         applied = self.robot.action_spec.checked(action)
@@ -248,6 +251,7 @@ class RobotEnv(gym.Env[Observation, Action]):
 
     def snapshot(self) -> EnvSnapshot:
         """Keeps everything, to come back to within this episode."""
+        self._check_open()
         if self._ended and self._step_index < 0:
             raise StateError("There is nothing to keep yet: call reset first.")
         return EnvSnapshot(
@@ -300,6 +304,10 @@ class RobotEnv(gym.Env[Observation, Action]):
     def close(self) -> None:
         """Gives the physics client back. Closing twice does no harm."""
         self.stage.close()
+
+    def _check_open(self) -> None:
+        if self.stage.world.closed:
+            raise StateError("This environment is closed: make a new one.")
 
     def _keep(self, records: Sequence[Sample | Objects]) -> None:
         self.last_records = tuple(records)

@@ -137,15 +137,26 @@ def _rig(
     robot: Robot, rig: str | Sequence[SensorConfig | Mapping[str, Any]]
 ) -> tuple[SensorConfig, ...]:
     if not isinstance(rig, str):
-        return tuple(_sensor(entry) if isinstance(entry, Mapping) else entry for entry in rig)
+        if not isinstance(rig, Sequence):
+            raise ConfigError(
+                f"The rig {rig!r} is no rig: pass a preset's name or a list of sensors."
+            )
+        return tuple(_sensor(entry) for entry in rig)
     if rig not in robot.rigs:
         raise UnknownNameError("rig", rig, robot.rigs)
     return robot.rigs[rig]
 
 
-def _sensor(entry: Mapping[str, Any]) -> SensorConfig:
+def _sensor(entry: SensorConfig | Mapping[str, Any]) -> SensorConfig:
     from fleetloop.envs.sensors import SENSORS
+    from fleetloop.envs.sensors.base import SensorConfig
 
+    if isinstance(entry, SensorConfig):
+        return entry
+    if not isinstance(entry, Mapping):
+        raise ConfigError(
+            f"The rig holds {entry!r}: a sensor is a config, or its JSON with `kind`."
+        )
     if not isinstance(entry.get("kind"), str):
         raise ConfigError(
             f"The sensor {entry.get('name')!r} does not say its kind: add one of "

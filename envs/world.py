@@ -145,6 +145,11 @@ class World:
         self.clear()
 
     @property
+    def closed(self) -> bool:
+        """Whether the client was given back."""
+        return not self._finalizer.alive
+
+    @property
     def client(self) -> int:
         """PyBullet's number of this world's client."""
         return int(self._client)

@@ -69,8 +69,8 @@ class EpisodeWriter:
         lossless: bool = False,
         chunk_bytes: int = 1 << 20,
     ) -> None:
-        if chunk_bytes < 1:
-            raise ConfigError(f"chunk_bytes is {chunk_bytes}: use 1 or more.")
+        if not isinstance(chunk_bytes, int) or chunk_bytes < 1:
+            raise ConfigError(f"chunk_bytes is {chunk_bytes!r}: use 1 or more.")
         self.folder = Path(folder)
         self.lossless = lossless
         self.chunk_bytes = chunk_bytes

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -105,8 +106,15 @@ class SensorConfig:
 
     def __post_init__(self) -> None:
         where = f"sensor {self.name!r}"
-        if not self.name.isidentifier():
+        if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigError(f"The {where} needs a plain identifier as its name.")
+        for name in ("rate_hz", "phase", "latency_s", "jitter_s", "drop_probability"):
+            value = getattr(self, name)
+            _require(isinstance(value, Real), where, name, value, "a number")
+        mount = self.link_T_sensor
+        _require(
+            isinstance(mount, Pose), where, "link_T_sensor", mount, "a Pose, as Pose.of(x, y, z)"
+        )
         _require(math.isfinite(self.rate_hz) and self.rate_hz > 0, where, "rate_hz", self.rate_hz)
         _require(0.0 <= self.phase < 1.0, where, "phase", self.phase, "0 to below 1")
         for name in ("latency_s", "jitter_s"):
@@ -119,9 +127,11 @@ class SensorConfig:
             self.drop_probability,
             "0 to below 1",
         )
-        _require(self.history >= 1, where, "history", self.history, "1 or more samples")
+        whole = isinstance(self.history, int) and self.history >= 1
+        _require(whole, where, "history", self.history, "1 or more samples")
         known = (*self.RIG_FAULTS, *self.FAULTS)
         for fault in self.faults:
+            _require(isinstance(fault, Fault), where, "fault", fault, "a Fault(kind=...)")
             if fault.kind not in known:
                 raise ConfigError(
                     f"The {where} knows no fault {fault.kind!r}. Known: {', '.join(known)}."

@@ -146,6 +146,8 @@ def looking_at(eye_m: npt.NDArray[np.float64], at_m: npt.NDArray[np.float64]) ->
     Raises:
         ConfigError: The points are one, or not finite.
     """
+    if eye_m.shape != (3,) or at_m.shape != (3,):
+        raise ConfigError(f"A camera needs points (3,), got {eye_m.shape} and {at_m.shape}.")
     forward = at_m - eye_m
     length = float(np.linalg.norm(forward))
     if not (np.isfinite(length) and length > 1e-9):

@@ -188,13 +188,19 @@ class Scene:
             handles: (n,) as returned by `add`.
             positions_m: (n, 3) world.
             quaternions_xyzw: (n, 4) world_q_local; normalised here.
+
+        Raises:
+            ConfigError: Another shape, or numbers that are not finite.
         """
         rows = self.rows_of(handles)
-        self.set_row_poses(
-            rows,
-            np.asarray(positions_m, dtype=np.float64).reshape(len(rows), 3),
-            np.asarray(quaternions_xyzw, dtype=np.float64).reshape(len(rows), 4),
-        )
+        try:
+            positions = np.asarray(positions_m, dtype=np.float64).reshape(len(rows), 3)
+            quaternions = np.asarray(quaternions_xyzw, dtype=np.float64).reshape(len(rows), 4)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{len(rows)} shapes need positions (n, 3) and quaternions xyzw (n, 4): {error}."
+            ) from error
+        self.set_row_poses(rows, positions, quaternions)
 
     def set_row_poses(
         self,

@@ -60,7 +60,7 @@ def test_a_rate_that_does_not_divide_names_those_that_do(hz, rate_hz, nearest):
 
 @pytest.mark.parametrize("rate_hz", [0.0, -10.0, math.nan, math.inf])
 def test_rates_that_are_none_are_refused(rate_hz):
-    with pytest.raises(ConfigError, match="must be positive"):
+    with pytest.raises(ConfigError, match="use a number > 0"):
         TickRate(240).period_ticks(rate_hz)
 
 

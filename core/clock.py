@@ -81,7 +81,7 @@ class TickRate:
             ConfigError: The rate is not positive, is faster than physics, or its period is no
                 whole number of ticks; the message names the nearest rates that are.
         """
-        if not isinstance(rate_hz, Real) or not math.isfinite(rate_hz) or rate_hz <= 0:
+        if not _is_finite_number(rate_hz) or rate_hz <= 0:
             raise ConfigError(f"The {what} {rate_hz!r} Hz is not possible: use a number > 0.")
         if rate_hz > self.hz:
             raise ConfigError(
@@ -98,6 +98,11 @@ class TickRate:
                 f"{self.hz / above:g} and {self.hz / below:g} Hz."
             )
         return int(period)
+
+
+def _is_finite_number(value: object) -> bool:
+    # Asked at run time too: rates come from JSON and from users without a type checker.
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Registry(Generic[T]):
             UnknownNameError: No such name; the message lists the known ones.
             ConfigError: The module has no such attribute.
         """
-        if not isinstance(name, str):
+        if not _is_text(name):
             known = ", ".join(self._entries)
             raise ConfigError(f"The {self.kind} {name!r} is no name: use one of {known}.")
         if name not in self._entries:
@@ -93,3 +93,8 @@ class Registry(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self._entries)})"
+
+
+def _is_text(name: object) -> bool:
+    # Asked at run time too: users without a type checker pass None.
+    return isinstance(name, str)

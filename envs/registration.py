@@ -7,7 +7,7 @@ Adding a task or a robot is one file and one line here. Users add their own with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 
@@ -141,7 +141,8 @@ def _rig(
             raise ConfigError(
                 f"The rig {rig!r} is no rig: pass a preset's name or a list of sensors."
             )
-        return tuple(_sensor(entry) for entry in rig)
+        entries = cast("Sequence[SensorConfig | Mapping[str, Any]]", rig)
+        return tuple(_sensor(entry) for entry in entries)
     if rig not in robot.rigs:
         raise UnknownNameError("rig", rig, robot.rigs)
     return robot.rigs[rig]

@@ -153,6 +153,26 @@ def test_export_turns_a_recording_into_another_format(recorded, tmp_path):
     assert "Did you mean 'webdataset'?" in told
 
 
+def test_data_sets_are_made_of_recordings(recorded, tmp_path):
+    place, _ = recorded
+    data = place / "data"
+    told = fleetloop("stats", data, cwd=tmp_path)
+    assert "2 episodes" in told
+    assert "speed_m_s" in told
+    told = fleetloop("split", data, "parts", "--shares", "train=1,test=1", cwd=tmp_path)
+    assert "train: 1 episodes" in told
+    told = fleetloop("merge", "again", "parts/train", "parts/test", cwd=tmp_path)
+    assert "again: 2 episodes" in told
+    names = sorted(path.name for path in (tmp_path / "again").iterdir())
+    assert names == ["LaneFollow-v0-0.mcap", "LaneFollow-v0-1.mcap"]
+    told = fleetloop("filter", data, "fast", "--where", "wheels.speed_m_s max > -1", cwd=tmp_path)
+    assert "fast: 2 of 2 episodes" in told
+    told = fleetloop("filter", data, "none", "--event", "nothing", cwd=tmp_path, check=2)
+    assert "No episode is left" in told
+    fleetloop("card", "again", "--title", "Two drives", cwd=tmp_path)
+    assert "# Two drives" in (tmp_path / "again" / "README.md").read_text()
+
+
 def test_validate_tells_good_from_bad(recorded, tmp_path):
     place, _ = recorded
     told = fleetloop("validate", place / "data", "--json", tmp_path / "r.json", cwd=tmp_path)

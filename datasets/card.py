@@ -50,6 +50,22 @@ def card(stats: RecordingStats, *, title: str, licence: str) -> str:
         "Ended by: " + ", ".join(f"{cause} {n}" for cause, n in causes.most_common()) + ".",
         "Events: " + (", ".join(f"{k} {n}" for k, n in events.most_common()) or "none") + ".",
         "",
+        *_sensor_lines(stats),
+        "## Objects",
+        "",
+        ", ".join(f"{name} {count}" for name, count in stats.objects.items()) or "None recorded.",
+        "",
+        "## Known limits",
+        "",
+        *(f"* {limit}" for limit in LIMITS),
+        "",
+        *_episode_lines(stats),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _sensor_lines(stats: RecordingStats) -> list[str]:
+    return [
         "## Sensors",
         "",
         "| sensor | kind | rate, Hz | samples | with faults | fields (labels in italics) |",
@@ -64,14 +80,11 @@ def card(stats: RecordingStats, *, title: str, licence: str) -> str:
         "Mounts, lenses and noise of each sensor are in the attachment `calibration.json` of each "
         "log.",
         "",
-        "## Objects",
-        "",
-        ", ".join(f"{name} {count}" for name, count in stats.objects.items()) or "None recorded.",
-        "",
-        "## Known limits",
-        "",
-        *(f"* {limit}" for limit in LIMITS),
-        "",
+    ]
+
+
+def _episode_lines(stats: RecordingStats) -> list[str]:
+    return [
         "## Episode by episode",
         "",
         "| file | seed | steps | end | reward | content hash |",
@@ -82,7 +95,6 @@ def card(stats: RecordingStats, *, title: str, licence: str) -> str:
             for e in stats.episodes
         ),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _ranges(numbers: list[int]) -> str:

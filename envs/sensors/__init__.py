@@ -13,6 +13,7 @@ SENSORS: Registry[type[Sensor]] = Registry(
     "sensor",
     {
         "camera": "fleetloop.envs.sensors.camera:Camera",
+        "event_camera": "fleetloop.envs.sensors.event_camera:EventCamera",
         "depth_camera": "fleetloop.envs.sensors.depth_camera:DepthCamera",
         "lidar": "fleetloop.envs.sensors.lidar:Lidar",
         "scanner2d": "fleetloop.envs.sensors.scanner2d:Scanner2d",

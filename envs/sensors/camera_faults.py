@@ -27,6 +27,9 @@ PIXEL_FAULTS = ("dead_pixels", "hot_pixels", "stuck_columns")
 
 MOST_DEAD, MOST_HOT, MOST_STUCK = 0.02, 0.005, 0.02
 
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""What the channels of linear sRGB add to brightness (IEC 61966-2-1)."""
+
 _SPLASHES, _DROPS = 24, 40
 _COARSE = 4
 

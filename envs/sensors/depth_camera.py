@@ -19,7 +19,12 @@ from fleetloop.core.frames import BASE_T_OPTICAL, Pose
 from fleetloop.core.lens import Lens
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
-from fleetloop.envs.sensors.camera_faults import draw_glass, glass_transmission, pixel_defects
+from fleetloop.envs.sensors.camera_faults import (
+    LUMINANCE,
+    draw_glass,
+    glass_transmission,
+    pixel_defects,
+)
 from fleetloop.envs.sensors.depth_stereo import StereoModel, has_texture, measure_stereo
 from fleetloop.envs.sensors.depth_tof import TofModel, measure_tof, tof_amplitude
 from fleetloop.envs.sensors.pixel_noise import Key, new_key
@@ -28,9 +33,6 @@ from fleetloop.envs.trace.view import View
 
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Of linear sRGB (IEC 61966-2-1)."""
 
 LABELS = ("depth_true_m", "instance", "semantic")
 

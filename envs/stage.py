@@ -8,7 +8,7 @@ the same for the whole episode and is the same in every run of one seed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +101,8 @@ class Stage:
     Attributes:
         world: Bodies.
         scene: Shapes and light; a new one for each episode.
-        surroundings: Air, place and weather; may be replaced while an episode is built.
+        surroundings: Air and place; may be replaced while an episode is built. Its rain and fog are
+            those of `scene.light`: there is one weather, for cameras and range sensors alike.
         ground: What wheels and feet stand on; tasks replace it while they build.
         things: By name.
     """
@@ -109,7 +110,7 @@ class Stage:
     def __init__(self, rate: TickRate) -> None:
         self.world = World(rate)
         self.scene = Scene()
-        self.surroundings = Surroundings()
+        self._surroundings = Surroundings()
         self.ground = FlatGround()
         self.things: dict[str, Thing] = {}
         self._moving: list[Thing] = []
@@ -119,11 +120,36 @@ class Stage:
         """Empties the stage for a new episode."""
         self.world.clear()
         self.scene = Scene()
-        self.surroundings = Surroundings()
+        self._surroundings = Surroundings()
         self.ground = FlatGround()
         self.things = {}
         self._moving = []
         self._book = ObjectBook()
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Air, place, and the rain and fog of `scene.light`."""
+        light, kept = self.scene.light, self._surroundings
+        if (light.rain_mm_h, light.fog_visibility_m) != (kept.rain_mm_h, kept.fog_visibility_m):
+            kept = self._surroundings = replace(
+                kept, rain_mm_h=light.rain_mm_h, fog_visibility_m=light.fog_visibility_m
+            )
+        return kept
+
+    @surroundings.setter
+    def surroundings(self, value: Surroundings) -> None:
+        light, clear = self.scene.light, Surroundings()
+        weather = (value.rain_mm_h, value.fog_visibility_m)
+        known = (
+            (clear.rain_mm_h, clear.fog_visibility_m),
+            (light.rain_mm_h, light.fog_visibility_m),
+        )
+        if weather not in known:
+            raise ConfigError(
+                f"Rain of {weather[0]} mm/h and a visibility of {weather[1]} m differ from those "
+                "of the light: set the weather once, by stage.scene.light = Light(...)."
+            )
+        self._surroundings = value
 
     def add(
         self,

@@ -196,7 +196,8 @@ class Surroundings:
             points east, y north.
         magnetic_field_t: Earth's field in world axes, tesla.
         temperature_c, pressure_pa: Air at the world's origin.
-        rain_mm_h, fog_visibility_m: Weather, for range sensors; the tracer has its own for light.
+        rain_mm_h, fog_visibility_m: Weather, as range sensors feel it. On a stage it is that of
+            the scene's light.
     """
 
     gravity_m_s2: float = 9.80665

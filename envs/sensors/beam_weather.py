@@ -33,6 +33,7 @@ import numpy.typing as npt
 from fleetloop.core.frames import FloatArray
 from fleetloop.envs.sensors.base import Surroundings
 from fleetloop.envs.sensors.beams import BeamTable
+from fleetloop.envs.trace import light
 
 Image = npt.NDArray[np.float32]
 
@@ -53,9 +54,7 @@ _TABLE = 512
 
 def extinction_1_m(air: Surroundings) -> float:
     """Extinction of fog and rain near 905 nm, per metre, one way."""
-    fog = 0.0 if math.isinf(air.fog_visibility_m) else 3.912 / air.fog_visibility_m
-    rain_db_km: float = 1.076 * air.rain_mm_h**0.67
-    return fog + rain_db_km * math.log(10.0) / 10.0 * 1e-3
+    return light.extinction_1_m(air.fog_visibility_m, air.rain_mm_h)
 
 
 def fog_power(range_m: FloatArray, air: Surroundings, beams: BeamTable) -> FloatArray:

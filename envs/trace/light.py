@@ -62,7 +62,8 @@ class Light:
         cloudiness: 0 a clear sky, 1 overcast: no sun disc and no sharp shadows.
         turbidity: Haze of the sky; 2 very clear, 10 hazy.
         fog_visibility_m: Meteorological visibility; infinity without fog.
-        rain_mm_h: Darkens and wets the ground; streaks are drawn by weather.
+        rain_mm_h: Streaks in the air, dims the distance, wets the ground.
+        snowfall_mm_h: Flakes in the air, as melted water.
         wetness: 0 dry, 1 wet surfaces: darker, with mirror images of sky and lamps.
         snow: 0 none, 1 all that faces up is white.
         ground_color: Mean albedo of the ground, for light from below.
@@ -76,6 +77,7 @@ class Light:
     turbidity: float = 3.0
     fog_visibility_m: float = math.inf
     rain_mm_h: float = 0.0
+    snowfall_mm_h: float = 0.0
     wetness: float = 0.0
     snow: float = 0.0
     ground_color: Color = (0.16, 0.15, 0.12)
@@ -90,6 +92,9 @@ class Light:
                 raise ConfigError(f"{name} of the light is {getattr(self, name)}: use 0 to 1.")
         if not self.fog_visibility_m > 0.0:
             raise ConfigError(f"fog_visibility_m is {self.fog_visibility_m}: it must be positive.")
+        for name in ("rain_mm_h", "snowfall_mm_h"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} of the light is {getattr(self, name)}: use 0 or more.")
         if not 1.0 <= self.turbidity <= 20.0:
             raise ConfigError(f"The turbidity is {self.turbidity}: use 1 to 20.")
 
@@ -195,8 +200,10 @@ def illumination(light: Light) -> Illumination:
     pale = np.array([0.62, 0.72, 0.85]) * (0.5 + 0.5 * height)
     horizon = pale * (1.0 - 0.55 * low) + 0.55 * low * warm
     grey = np.array([0.50, 0.52, 0.55]) * (0.35 + 0.65 * height)
-    zenith = blue * (1.0 - light.cloudiness) + grey * light.cloudiness
-    horizon = horizon * (1.0 - light.cloudiness) + grey * 1.1 * light.cloudiness
+    # An overcast sky is darkest at the horizon, by CIE's standard a third of the zenith; mist in
+    # between makes it half here.
+    zenith = blue * (1.0 - light.cloudiness) + grey * 1.2 * light.cloudiness
+    horizon = horizon * (1.0 - light.cloudiness) + grey * 0.6 * light.cloudiness
     moon = np.array([0.0011, 0.0014, 0.0024])
     zenith, horizon = zenith * twilight + moon, horizon * twilight + 1.8 * moon
     sky = 0.55 * zenith + 0.30 * horizon
@@ -204,6 +211,18 @@ def illumination(light: Light) -> Illumination:
     ground = np.array(light.ground_color) * down * (1.0 - light.snow) + 0.7 * light.snow * down
     night = float(np.clip(-math.degrees(elevation) / 4.0, 0.0, 1.0))
     return Illumination(sun, sky, ground, zenith, horizon, night)
+
+
+def extinction_1_m(fog_visibility_m: float, rain_mm_h: float) -> float:
+    """Light that fog and rain take from a ray, per metre; for cameras and LiDAR alike.
+
+    Fog by Koschmieder's law: visibility is where contrast falls to 2 %, exp(-beta V) = 0.02. Its
+    droplets are larger than the wavelength, so that it hardly depends on it [Kruse et al. 1962].
+    Rain by 1.076 R^0.67 dB/km [ITU-R P.1814, eq. 5, after Carbonneau and Wisely 1998].
+    """
+    fog = 0.0 if math.isinf(fog_visibility_m) else 3.912 / fog_visibility_m
+    rain_db_km: float = 1.076 * rain_mm_h**0.67
+    return fog + rain_db_km * math.log(10.0) / 10.0 * 1e-3
 
 
 def light_arrays(
@@ -224,8 +243,7 @@ def light_arrays(
         (CAMERA_WORLD, position_m[0]),
     ):  # fmt: skip
         numbers[place : place + 3] = value
-    # Koschmieder: visibility is where contrast falls to 2 %, exp(-beta V) = 0.02.
-    numbers[FOG_PER_M] = 3.912 / light.fog_visibility_m
+    numbers[FOG_PER_M] = extinction_1_m(light.fog_visibility_m, light.rain_mm_h)
     numbers[WETNESS] = max(light.wetness, min(1.0, light.rain_mm_h / 4.0))
     numbers[SNOW], numbers[CLOUDINESS], numbers[NIGHT] = light.snow, light.cloudiness, colors.night
     numbers[CLOUD_SEED] = light.seed % 4096

@@ -24,6 +24,7 @@ from fleetloop.envs.trace.layout import (
 )
 from fleetloop.envs.trace.light import LightArrays, illumination, light_arrays
 from fleetloop.envs.trace.occlusion import sun_shadow
+from fleetloop.envs.trace.precipitation import Falling, draw_falling, falling
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.shade import light_tiles
@@ -46,6 +47,7 @@ class Painter:
         alpha: Opacity of the materials.
         t_limits: t_min_m and t_max_m of the view.
         has_blended: Whether anything in the scene lets light through.
+        falling: Rain and snow.
     """
 
     light: LightArrays
@@ -59,6 +61,7 @@ class Painter:
     alpha: npt.NDArray[np.float32]
     t_limits: tuple[float, float]
     has_blended: bool
+    falling: tuple[Falling, ...]
 
 
 def prepare_painter(scene: Scene, view: View) -> Painter:
@@ -79,6 +82,7 @@ def prepare_painter(scene: Scene, view: View) -> Painter:
         alpha=table.alpha,
         t_limits=(view.t_min_m, view.t_max_m),
         has_blended=bool((scene.row_integers[:, FLAGS] & BLENDED).any()),
+        falling=falling(scene.light, view.seed),
     )
 
 
@@ -108,7 +112,21 @@ def paint(
         shaded = shaded._replace(instance=shaded.instance.copy())
         limits = painter.t_limits
         composite(tiles, instances, meshes, gbuffer, painter.alpha, limits, shade, shaded)
+    for drops in painter.falling:
+        light = _light_of(painter, slots)
+        draw_falling(tiles, gbuffer, light, painter.pixel_rad, drops, shaded.hdr)
     return shaded
+
+
+def _light_of(painter: Painter, slots: npt.NDArray[np.int32]) -> LightArrays:
+    """The light in the ray frames of some slots."""
+    return LightArrays(
+        painter.light.sun[slots],
+        painter.light.up[slots],
+        painter.light.lamps[slots],
+        painter.light.numbers,
+        painter.light.world_R_sensor[slots],
+    )
 
 
 def _shade(
@@ -121,13 +139,7 @@ def _shade(
 ) -> Shaded:
     """Radiance of what was met, as if all of it were opaque."""
     count = len(tiles.tiles)
-    light = LightArrays(
-        painter.light.sun[slots],
-        painter.light.up[slots],
-        painter.light.lamps[slots],
-        painter.light.numbers,
-        painter.light.world_R_sensor[slots],
-    )
+    light = _light_of(painter, slots)
     record = np.empty((count, RECORD_FLOATS), np.float32)
     wanted = np.empty((count, LANES), np.uint8)
     surface_records(

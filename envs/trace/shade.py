@@ -131,6 +131,30 @@ def _lamps(d, t, instance, r, lamps, h):
             bright = facing * fade * fade * inverse * inverse * min(cone * np.float32(3.0), _ONE)
             for i in range(3):
                 h[i, k] += r[ALBEDO + i * LANES + k] * lamp[6 + i] * bright
+            if r[ROUGH + k] < _GLOSSY and r[GLOSS + k] > _ZERO:
+                lobe = bright / facing * _lamp_lobe(d, r, x, y, z, k)
+                for i in range(3):
+                    h[i, k] += lamp[6 + i] * lobe
+
+
+@inline
+def _lamp_lobe(d, r, x, y, z, k):
+    """Mirror image of a lamp in direction (x, y, z): Blinn-Phong with Schlick's Fresnel term."""
+    dx, dy, dz = d[0, k], d[1, k], d[2, k]
+    inverse = _ONE / np.sqrt(dx * dx + dy * dy + dz * dz)
+    hx, hy, hz = x - dx * inverse, y - dy * inverse, z - dz * inverse
+    half = _ONE / np.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9))
+    hx, hy, hz = hx * half, hy * half, hz * half
+    spot = hx * r[NORMAL + k] + hy * r[NORMAL + LANES + k] + hz * r[NORMAL + 2 * LANES + k]
+    if spot <= _ZERO:
+        return _ZERO
+    square = max(r[ROUGH + k] * r[ROUGH + k], np.float32(0.02))
+    exponent = max(np.float32(2.0) / (square * square) - np.float32(2.0), _ONE)
+    grazing = _ONE - min(max(x * hx + y * hy + z * hz, _ZERO), _ONE)
+    power = grazing * grazing * grazing * grazing * grazing
+    fresnel = r[GLOSS + k] + (_ONE - r[GLOSS + k]) * power
+    lobe = np.float32(np.exp(exponent * np.log(spot))) * (exponent + np.float32(8.0))
+    return min(fresnel * lobe * np.float32(1.0 / 8.0), np.float32(40.0))
 
 
 @inline

@@ -38,7 +38,7 @@ def look(
     outputs: Iterable[str] = ("rgb", "depth", "instance"),
     t_min_m: float = 0.01,
     t_max_m: float = 1000.0,
-    threads: int = 1,
+    threads: int | None = 1,
 ) -> dict[str, Image]:
     """Images of a pinhole camera that stands at one point and looks at another, z up.
 
@@ -51,7 +51,7 @@ def look(
         outputs: Names from `view.OUTPUTS`: rgb (sRGB bytes), depth (metres along the optical
             axis), instance, semantic, normal, velocity and others.
         t_min_m, t_max_m: Depths between which things are seen.
-        threads: How many share the work; the result does not depend on it.
+        threads: How many share the work at most, None for all cores; the result is the same.
 
     Returns:
         Arrays (height, width) or (height, width, channels) by name.
@@ -81,7 +81,7 @@ def look_from(
     outputs: Iterable[str],
     t_min_m: float = 0.01,
     t_max_m: float = 1000.0,
-    threads: int = 1,
+    threads: int | None = 1,
 ) -> dict[str, Image]:
     """As `look`, from a pose: position (3,) and world_R_optical (3, 3)."""
     view = View(
@@ -105,7 +105,7 @@ def sweep(
     azimuths: int = 1024,
     range_max_m: float = 100.0,
     outputs: Iterable[str] = ("range", "hit", "position", "instance"),
-    threads: int = 1,
+    threads: int | None = 1,
 ) -> dict[str, Image]:
     """Images of a spinning LiDAR that takes all its beams at once.
 

@@ -15,6 +15,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fleetloop.core.errors import ConfigError
 
+_RAYS_PER_THREAD = 60_000
+"""Fewer than that are traced sooner than another thread is woken (320x240 stays on one thread)."""
+
+
+def worthwhile_threads(rays: int, threads: int | None) -> int:
+    """How many threads to use for a number of rays.
+
+    Args:
+        rays: In one call.
+        threads: At most so many; as many as there are cores if None.
+
+    Raises:
+        ConfigError: Less than one.
+    """
+    if threads is None:
+        threads = len(os.sched_getaffinity(0))
+    if threads < 1:
+        raise ConfigError(f"threads is {threads}; at least one is needed.")
+    return max(1, min(threads, rays // _RAYS_PER_THREAD))
+
 
 class Pool:
     """Runs tasks on a number of threads, the caller's among them."""

@@ -50,7 +50,7 @@ from fleetloop.envs.trace.picture import (
     write_picture,
     write_smoothed,
 )
-from fleetloop.envs.trace.pool import shared_pool
+from fleetloop.envs.trace.pool import shared_pool, worthwhile_threads
 from fleetloop.envs.trace.raster import mark_dense, raster
 from fleetloop.envs.trace.raygrid import Chunk
 from fleetloop.envs.trace.scene import Scene
@@ -67,12 +67,13 @@ _NOT_WANTED: dict[str, Image] = {
 }
 
 
-def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int = 1) -> list[dict[str, Image]]:
+def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int | None = 1) -> list[dict[str, Image]]:
     """Traces all views and returns, for each, its images by name.
 
     Args:
         jobs: Scenes with the views on them; one scene may occur many times.
-        threads: How many threads share the work. The result does not depend on it.
+        threads: How many threads share the work at most; as many as there are cores if None. Few
+            rays stay on fewer threads, where they are done sooner. The result is the same.
 
     Returns:
         For each job a dict of arrays (height, width) or (height, width, channels), see
@@ -87,6 +88,8 @@ def trace(jobs: Sequence[tuple[Scene, View]], *, threads: int = 1) -> list[dict[
         tasks += [partial(_trace_chunk, frame, chunk) for chunk in view.rays.chunks]
         if frame.edges is not None:
             smoothing += [partial(_smooth_chunk, frame, chunk) for chunk in view.rays.chunks]
+    rays = sum(view.rays.height * view.rays.width for _, view in jobs)
+    threads = worthwhile_threads(rays, threads)
     shared_pool().run(tasks, threads)
     # Edges lie between pixels of neighbouring chunks too: all must be there first.
     shared_pool().run(smoothing, threads)

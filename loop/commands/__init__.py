@@ -25,6 +25,8 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "merge": "fleetloop.loop.commands.curate:merge",
         "split": "fleetloop.loop.commands.curate:split",
         "filter": "fleetloop.loop.commands.curate:filter_logs",
+        "view": "fleetloop.loop.commands.view:view",
+        "sheet": "fleetloop.loop.commands.view:sheet",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "list": "fleetloop.loop.commands.listing:list_names",
     },

@@ -173,6 +173,17 @@ def test_data_sets_are_made_of_recordings(recorded, tmp_path):
     assert "# Two drives" in (tmp_path / "again" / "README.md").read_text()
 
 
+def test_pages_and_sheets_are_written(recorded, tmp_path):
+    place, _ = recorded
+    told = fleetloop("view", place / "data", "pages", cwd=tmp_path)
+    assert "LaneFollow-v0-1.html" in told
+    page = (tmp_path / "pages" / "LaneFollow-v0-0.html").read_text()
+    assert "<title>LaneFollow-v0-0" in page
+    log = place / "data" / "LaneFollow-v0-0.mcap"
+    assert "pixels" in fleetloop("sheet", log, "sheet.png", cwd=tmp_path)
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_validate_tells_good_from_bad(recorded, tmp_path):
     place, _ = recorded
     told = fleetloop("validate", place / "data", "--json", tmp_path / "r.json", cwd=tmp_path)

@@ -1,0 +1,50 @@
+"""`fleetloop view` and `fleetloop sheet`: recordings to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleetloop.loop.terminal import console
+
+
+def view(
+    place: Annotated[Path, typer.Argument(help="A log, or a folder of logs.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the pages.")],
+    frames: Annotated[int, typer.Option(help="Most pictures of each camera.")] = 200,
+    width: Annotated[int, typer.Option(help="Widest picture, pixels.")] = 640,
+) -> None:
+    """Write an HTML page for each episode, which opens from disk without a network."""
+    from fleetloop.datasets.recording import Recording
+    from fleetloop.datasets.view.gather import ViewOptions
+    from fleetloop.datasets.view.page import write_page
+    from fleetloop.loop.progress import progress_bar
+
+    recording = Recording(place)
+    options = ViewOptions(frames=frames, width_px=width)
+    with progress_bar(console) as progress:
+        bar = progress.add_task("pages", total=len(recording))
+        for episode in recording:
+            target = out / f"{episode.path.stem}.html"
+            size = write_page(
+                episode, target, options, lambda part: progress.update(bar, description=part)
+            )
+            progress.console.print(f"{target}: {size / 1e6:.1f} MB", soft_wrap=True)
+            progress.update(bar, advance=1)
+            episode.close()
+
+
+def sheet(
+    log: Annotated[Path, typer.Argument(help="A log.")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
+    columns: Annotated[int, typer.Option(help="Moments of the episode.")] = 6,
+    width: Annotated[int, typer.Option(help="Of each picture, pixels.")] = 240,
+) -> None:
+    """Write a contact sheet of all cameras of an episode."""
+    from fleetloop.datasets.recording import RecordedEpisode
+    from fleetloop.datasets.view.sheet import write_sheet
+
+    size = write_sheet(RecordedEpisode(log), out, columns=columns, width_px=width)
+    console.print(f"{out}: {size[0]} x {size[1]} pixels", soft_wrap=True)

@@ -31,6 +31,7 @@ _FACING_RAD = np.deg2rad(140.0)
 _SAME_APPROACH_RAD = np.deg2rad(25.0)
 _HEAD_M = 3.1
 _OVERHEAD_M = 5.6
+_WALK_HEAD_M = 2.3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -226,11 +227,13 @@ def _hang_heads(
         facing = float(wrap(approach.heading_rad + np.pi))
         pole = place + side * edge * left + 0.8 * forward
         column = (approach.others or approach.across)[0]
-        builder.add_head(signal, column, HeadKind.ROUND, [*pole, 0, 0, _HEAD_M], facing, pole)
+        builder.add_head(
+            signal, column, HeadKind.ROUND, pole + np.array([0.0, 0.0, _HEAD_M]), facing, pole
+        )
         reach = _far_side(builder, junction, place, forward) + 2.6
         beyond = place + side * edge * left + reach * forward
         if len(lanes) > 1:
-            over = beyond - side * (edge + 1.7) * left + [0, 0, _OVERHEAD_M]
+            over = beyond - side * (edge + 1.7) * left + np.array([0.0, 0.0, _OVERHEAD_M])
             builder.add_head(signal, column, HeadKind.ROUND, over, facing, beyond)
             if approach.own_lane and approach.others:
                 arrow = HeadKind.ARROW_RIGHT if drafts.left_hand else HeadKind.ARROW_LEFT
@@ -238,7 +241,12 @@ def _hang_heads(
                 builder.add_head(signal, approach.across[0], arrow, turn, facing, beyond)
         else:
             builder.add_head(
-                signal, column, HeadKind.ROUND, [*beyond, 0, 0, _HEAD_M], facing, beyond
+                signal,
+                column,
+                HeadKind.ROUND,
+                beyond + np.array([0.0, 0.0, _HEAD_M]),
+                facing,
+                beyond,
             )
     for index, row in enumerate(crossings):
         curve = drafts.lanes[drafts.crossings[row].lane].curve
@@ -247,8 +255,8 @@ def _hang_heads(
             back = np.array([-np.cos(heading), -np.sin(heading), 0.0])
             aside = np.array([-back[1], back[0], 0.0]) * 1.9
             pole = curve.xyz_m[end] + 0.7 * back + aside
-            builder.add_head(signal, count + index, HeadKind.PEDESTRIAN, [*pole, 0, 0, 2.3],
-                             heading, pole)  # fmt: skip
+            head = pole + np.array([0.0, 0.0, _WALK_HEAD_M])
+            builder.add_head(signal, count + index, HeadKind.PEDESTRIAN, head, heading, pole)
 
 
 def _far_side(builder: NetworkBuilder, junction: int, place_m: Floats, forward: Floats) -> float:

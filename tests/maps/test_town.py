@@ -147,3 +147,9 @@ def test_one_seed_is_one_town_in_every_process():
 def test_impossible_towns_are_refused(change):
     with pytest.raises(ConfigError):
         TownConfig(**change)
+
+
+def test_signal_heads_hang_above_the_ground(town):
+    signals = town.signals
+    assert (signals.head_xyz_m[:, 2] > 2.0).all()
+    assert (signals.pole_xyz_m[:, 2] == 0.0).all()

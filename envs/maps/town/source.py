@@ -14,6 +14,8 @@ from fleetloop.envs.maps.mirror import mirror
 from fleetloop.envs.maps.town.arms import Node, cut_arms, make_nodes
 from fleetloop.envs.maps.town.circles import build_dead_end, build_roundabout
 from fleetloop.envs.maps.town.config import TownConfig
+from fleetloop.envs.maps.town.districts import Districts
+from fleetloop.envs.maps.town.furnish import furnish
 from fleetloop.envs.maps.town.junctions import (
     Rule,
     build_junction,
@@ -23,6 +25,7 @@ from fleetloop.envs.maps.town.junctions import (
 )
 from fleetloop.envs.maps.town.layout import Plan, draw_plan
 from fleetloop.envs.maps.town.names import street_names
+from fleetloop.envs.maps.town.paving import corner_walks, pave_node, pave_street
 from fleetloop.envs.maps.town.profile import draw_profile
 from fleetloop.envs.maps.town.streets import BuiltStreet, build_street
 
@@ -47,7 +50,12 @@ class Town:
         plan = draw_plan(config, child_generator(config.seed, "town", "plan"))
         nodes, rules = _cut(plan, config)
         streets = _streets(builder, plan, nodes, config)
+        for street in streets:
+            pave_street(builder, street)
         _junctions(builder, nodes, rules, streets, config)
+        districts = Districts(plan, child_generator(config.seed, "town", "districts"))
+        rng = child_generator(config.seed, "town", "furniture")
+        furnish(builder, streets, nodes, districts, config, rng)
         if config.left_hand:
             mirror(builder.drafts)
         return builder
@@ -147,9 +155,13 @@ def _junctions(
 ) -> None:
     rng = child_generator(config.seed, "town", "signals")
     for node, rule in zip(nodes, rules, strict=True):
+        if not node.arms:
+            continue
         if len(node.arms) == 1:
-            build_dead_end(builder, node, streets)
+            junction = build_dead_end(builder, node, streets)
         elif node.roundabout:
-            build_roundabout(builder, node, rule, streets)
-        elif node.arms:
-            build_junction(builder, node, rule, streets, rng)
+            junction = build_roundabout(builder, node, rule, streets)[0]
+        else:
+            junction = build_junction(builder, node, rule, streets, rng)
+        corner_walks(builder, node)
+        pave_node(builder, node, junction)

@@ -230,11 +230,18 @@ def follow(document: Document, placed: Placed, road: Road, number: int) -> Chain
         if position + 1 < len(order):
             after = (stretch.after if forward else stretch.before)[number]
             number = after[0] if after else number
-    line = LaneLine(
-        *(np.concatenate([getattr(piece, name) for piece in pieces])
-          for name in ("s_m", "xyz_m", "heading_rad", "width_m", "t_m"))
-    ) if len(pieces) > 1 else pieces[0]  # fmt: skip
+    line = pieces[0] if len(pieces) == 1 else _end_to_end(pieces)
     return Chain(entry=entry, exit=LaneKey(road.number, order[-1], number), line=line)
+
+
+def _end_to_end(pieces: list[LaneLine]) -> LaneLine:
+    return LaneLine(
+        s_m=np.concatenate([piece.s_m for piece in pieces]),
+        xyz_m=np.concatenate([piece.xyz_m for piece in pieces]),
+        heading_rad=np.concatenate([piece.heading_rad for piece in pieces]),
+        width_m=np.concatenate([piece.width_m for piece in pieces]),
+        t_m=np.concatenate([piece.t_m for piece in pieces]),
+    )
 
 
 def _turned(line: LaneLine, *, forward: bool) -> LaneLine:

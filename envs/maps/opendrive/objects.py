@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
@@ -69,7 +70,8 @@ def _repeated(one: Object, repeat: Element, road_length_m: float, where: str) ->
     step_m = number(repeat, "distance", where)
     continuous = step_m <= 0.0
     step_m = _CONTINUOUS_STEP_M if continuous else step_m
-    count = min(int(length_m / step_m) + 1, _MOST_REPEATS)
+    count = math.ceil(length_m / step_m) if continuous else int(length_m / step_m) + 1
+    count = min(count, _MOST_REPEATS)
     for k in range(count):
         along_m = k * step_m
         share = along_m / length_m if length_m > 0.0 else 0.0

@@ -11,6 +11,7 @@ import gzip
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -153,25 +154,27 @@ def _piece(g: Element, where: str) -> Geometry | None:
         return None
     s_m, x_m, y_m = number(g, "s", where), number(g, "x", where), number(g, "y", where)
     heading = number(g, "hdg", where)
-    place = {"s_m": s_m, "x_m": x_m, "y_m": y_m, "heading_rad": heading, "length_m": length_m}
+    straight = Geometry(
+        kind="line", s_m=s_m, x_m=x_m, y_m=y_m, heading_rad=heading, length_m=length_m
+    )
     if (arc := g.find("arc")) is not None:
         k = number(arc, "curvature", where)
-        return Geometry(kind="arc", curvature_1_m=(k, k), **place)
+        return replace(straight, kind="arc", curvature_1_m=(k, k))
     if (spiral := g.find("spiral")) is not None:
         ends = (number(spiral, "curvStart", where), number(spiral, "curvEnd", where))
-        return Geometry(kind="spiral", curvature_1_m=ends, **place)
+        return replace(straight, kind="spiral", curvature_1_m=ends)
     if (poly := g.find("poly3")) is not None:
-        return Geometry(kind="poly3", v=_abcd(poly, "", where), **place)
+        return replace(straight, kind="poly3", v=_abcd(poly, "", where))
     if (param := g.find("paramPoly3")) is not None:
-        return Geometry(
+        return replace(
+            straight,
             kind="paramPoly3",
             u=_abcd(param, "U", where),
             v=_abcd(param, "V", where),
             normalised=text(param, "pRange") != "arcLength",
-            **place,
         )
     if g.find("line") is not None:
-        return Geometry(kind="line", **place)
+        return straight
     kinds = ", ".join(child.tag for child in g) or "nothing"
     raise ConfigError(
         f"{where}: the geometry at s = {s_m:g} is {kinds}; known are line, arc, spiral, poly3 and "

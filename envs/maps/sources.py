@@ -39,6 +39,7 @@ MAPS: Registry[MapSource] = Registry(
     "map source",
     {
         "town": "fleetloop.envs.maps.town.source:TOWN",
+        "opendrive": "fleetloop.envs.maps.opendrive.source:OPENDRIVE",
     },
 )
 """Sources by name."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.clock import TickRate
-from fleetloop.core.config import config_hash, to_json
+from fleetloop.core.config import config_hash, from_json, to_json
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.objects import Objects
 from fleetloop.core.rng import MAX_SEED, check_seed, child_generator
@@ -32,6 +32,7 @@ from fleetloop.envs.sensors.base import SensorConfig
 from fleetloop.envs.spaces import SEPARATOR, as_observed, observable, observation_space
 from fleetloop.envs.stage import Stage, StageSnapshot
 from fleetloop.envs.tasks.base import Task, Verdict
+from fleetloop.envs.trace.light import Light
 
 ObsMode = Literal["state", "camera", "range", "all"]
 """Sensors of the robot's own body are in every mode; cameras and range sensors join by name."""
@@ -57,6 +58,8 @@ class EnvConfig:
         task_options, robot_options: Configs of both as plain JSON, for the records.
         sensors: The whole rig.
         obs_mode: Which sensors run. What does not run costs nothing and is not recorded.
+        light: Fields of `Light` (sun, clouds, fog, rain, wetness, snow) that differ from what the
+            task sets. Light is seen, never felt: the motion stays the same to the last bit.
         control_hz: Steps per second of simulated time; must divide the physics rate.
         physics_hz: Ticks per second.
 
@@ -70,6 +73,7 @@ class EnvConfig:
     task_options: Mapping[str, Any] = field(default_factory=dict)
     robot_options: Mapping[str, Any] = field(default_factory=dict)
     obs_mode: ObsMode = "all"
+    light: Mapping[str, Any] = field(default_factory=dict)
     control_hz: float = 10.0
     physics_hz: int = 240
 
@@ -79,6 +83,7 @@ class EnvConfig:
                 f"The obs_mode {self.obs_mode!r} is none of: {', '.join(get_args(ObsMode))}."
             )
         TickRate(self.physics_hz).period_ticks(self.control_hz, "control rate")
+        from_json(Light, dict(self.light))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,9 @@ class RobotEnv(gym.Env[Observation, Action]):
             self.stage, start, child_generator(self.episode_seed, "robot", self.config.robot)
         )
         self.task.begin(self.stage, self.robot)
+        if self.config.light:
+            seen = to_json(self.stage.scene.light) | dict(self.config.light)
+            self.stage.scene.light = from_json(Light, seen)
         self.rig.reset(self.episode_seed, self.robot.state())
         self._step_index, self._ended, self.last_step = -1, False, None
         self._pose_looks()

@@ -69,6 +69,7 @@ def make_env(
     render_mode: str | None = None,
     task_options: Mapping[str, Any] | None = None,
     robot_options: Mapping[str, Any] | None = None,
+    light: Mapping[str, Any] | None = None,
     control_hz: float = 10.0,
     physics_hz: int = 240,
     threads: int = 1,
@@ -84,6 +85,8 @@ def make_env(
         render_mode: `rgb_array` or None.
         task_options: Fields of the task's config that differ from their defaults.
         robot_options: Fields of the robot's config that differ from their defaults.
+        light: Fields of `Light` that differ from what the task sets, such as
+            `{"sun_elevation_rad": 0.1, "fog_visibility_m": 80.0}`.
         control_hz: Steps per second of simulated time.
         physics_hz: Physics ticks per second.
         threads: Threads that trace rays.
@@ -106,6 +109,7 @@ def make_env(
         sensors=_rig(robot_object, task_class.RIG if rig is None else rig),
         task_options=to_json(task_config),
         robot_options=to_json(robot_config),
+        light=to_json(dict(light or {})),
         obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
         control_hz=control_hz,
         physics_hz=physics_hz,

@@ -27,6 +27,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "filter": "fleetloop.loop.commands.curate:filter_logs",
         "view": "fleetloop.loop.commands.view:view",
         "sheet": "fleetloop.loop.commands.view:sheet",
+        "rerender": "fleetloop.loop.commands.rerender:rerender",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "list": "fleetloop.loop.commands.listing:list_names",
     },

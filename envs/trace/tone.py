@@ -30,7 +30,7 @@ def exposure_for(colors: Illumination, sun_height: float) -> float:
     """
     down = float(np.mean(colors.sun) * max(sun_height, 0.0) + np.mean(colors.sky))
     # Nights keep a part of their darkness; a full correction would turn them into day.
-    return float(1.35 / max(down, 0.045) ** 0.82)
+    return float(1.05 / max(down, 0.045) ** 0.82)
 
 
 @functools.cache

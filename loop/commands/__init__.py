@@ -29,6 +29,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "sheet": "fleetloop.loop.commands.view:sheet",
         "rerender": "fleetloop.loop.commands.rerender:rerender",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
+        "gallery": "fleetloop.loop.commands.gallery:gallery",
         "list": "fleetloop.loop.commands.listing:list_names",
     },
 )

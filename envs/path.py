@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.errors import StateError
 from fleetloop.core.frames import (
     FloatArray,
     Pose,
@@ -43,7 +44,21 @@ class LinkTrack:
     first_twist: Twist = field(default_factory=Twist.zero)
 
     def add(self, time_s: float, position_m: FloatArray, quaternion_xyzw: FloatArray) -> None:
-        """Adds the newest pose and forgets those that no sensor can ask for any more."""
+        """Adds the newest pose and forgets those that no sensor can ask for any more.
+
+        The same time again replaces the pose.
+
+        Raises:
+            StateError: The time is before that of the last pose.
+        """
+        if self.times_s and time_s <= self.times_s[-1]:
+            if time_s < self.times_s[-1]:
+                raise StateError(
+                    f"A pose at {time_s} s is earlier than the last one at {self.times_s[-1]} s: "
+                    "clear the track or restore it first."
+                )
+            self.positions_m[-1], self.quaternions_xyzw[-1] = position_m, quaternion_xyzw
+            return
         self.times_s.append(time_s)
         self.positions_m.append(position_m)
         self.quaternions_xyzw.append(quaternion_xyzw)

@@ -12,6 +12,7 @@ observation when it has arrived: capture + latency + jitter, never before its pr
 from __future__ import annotations
 
 import copy
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,7 @@ MISALIGNMENT_M = 0.05
 """Shift of a `misaligned` mount at severity 1."""
 
 TIME_OFFSET_CAPTURES = 5
-"""How many captures the data of a `time_offset` fault is late at severity 1."""
+"""How many captures the data of a `time_offset` fault is late at severity 1; at least one."""
 
 
 @dataclass(slots=True)
@@ -238,7 +239,16 @@ class SensorRig:
         return RigSnapshot(_copy_channels(self._channels), tracks)
 
     def restore(self, snapshot: RigSnapshot) -> None:
-        """Goes back to a snapshot of this rig."""
+        """Goes back to a snapshot of this rig.
+
+        Raises:
+            StateError: The snapshot is of a rig with other sensors.
+        """
+        if snapshot.channels.keys() != self._channels.keys():
+            raise StateError(
+                f"The snapshot is of a rig with the sensors {', '.join(snapshot.channels)}; this "
+                f"one has {', '.join(self._channels)}."
+            )
         self._channels = _copy_channels(snapshot.channels)
         self._tracks = {link: track.copy() for link, track in snapshot.tracks.items()}
 
@@ -259,7 +269,8 @@ class SensorRig:
         if "misaligned" in active:
             mount = mount @ _scaled(channel.wrong_mount, active["misaligned"].severity)
         track = self._tracks[config.link]
-        if not track.times_s:
+        if not track.times_s or track.times_s[-1] < tick / self.rate.hz:
+            # The first capture of an episode, or a link that no scan needs tracked.
             pose = link.world_T_link
             track.add(tick / self.rate.hz, pose.position_m, pose.quaternion_xyzw)
         return Capture(
@@ -288,7 +299,7 @@ class SensorRig:
         # Drawn for every capture, used or not, so that one option never shifts another's numbers.
         delay, chance, fault_chance = channel.timing.random(3)
         fresh = {name: frozen_array(array) for name, array in data.items()}
-        fresh = _held_back(channel, fresh, capture.faults)
+        fresh = _held_back(config, channel, fresh, capture.faults)
         seq, channel.seq = channel.seq, channel.seq + 1
         latency_ns = ns_from_s(config.latency_s + delay * config.jitter_s)
         arrival_ns = capture.t_ns if first else capture.t_ns + latency_ns
@@ -312,7 +323,8 @@ class SensorRig:
 
 def _schedule(config: SensorConfig, rate: TickRate) -> Schedule:
     period = rate.period_ticks(config.rate_hz, f"rate of sensor {config.name!r}")
-    return Schedule(period, int(config.phase * period))
+    # The nearest tick but for those of the next period: 0.29 of 100 ticks is 28.999... in floats.
+    return Schedule(period, min(round(config.phase * period), period - 1))
 
 
 def _start(sensor: Sensor, seed: int) -> _Channel:
@@ -330,7 +342,10 @@ def _start(sensor: Sensor, seed: int) -> _Channel:
 
 
 def _is_active(fault: Fault, t_ns: int) -> bool:
-    return fault.start_s * 1e9 <= t_ns < fault.end_s * 1e9
+    # Times of ticks are rounded down to whole nanoseconds: so are those of a fault, lest one that
+    # begins at a tick begins at the next.
+    begun = math.floor(fault.start_s * 1e9) <= t_ns
+    return begun and (math.isinf(fault.end_s) or t_ns < math.floor(fault.end_s * 1e9))
 
 
 def _scaled(pose: Pose, severity: float) -> Pose:
@@ -342,17 +357,22 @@ def _scaled(pose: Pose, severity: float) -> Pose:
 
 
 def _held_back(
-    channel: _Channel, fresh: dict[str, npt.NDArray[Any]], faults: Mapping[str, Fault]
+    config: SensorConfig,
+    channel: _Channel,
+    fresh: dict[str, npt.NDArray[Any]],
+    faults: Mapping[str, Fault],
 ) -> dict[str, npt.NDArray[Any]]:
     """Data that a `frozen` or `time_offset` fault delivers instead of the fresh one."""
     if "frozen" in faults and channel.recent:
         return dict(channel.recent[-1])
     channel.recent.append(fresh)
-    keep = TIME_OFFSET_CAPTURES + 1 if "time_offset" in faults else 1
+    # Kept from the start if it will be needed: the first late capture is late by the whole time.
+    lags = any(fault.kind == "time_offset" for fault in config.faults)
+    keep = TIME_OFFSET_CAPTURES + 1 if lags else 1
     while len(channel.recent) > keep:
         channel.recent.popleft()
     if "time_offset" in faults:
-        late = round(faults["time_offset"].severity * TIME_OFFSET_CAPTURES)
+        late = max(1, round(faults["time_offset"].severity * TIME_OFFSET_CAPTURES))
         return dict(channel.recent[max(0, len(channel.recent) - 1 - late)])
     return fresh
 

@@ -1,0 +1,152 @@
+"""Who may enter a junction: signals, stop lines, who yields, who is in the way, room behind it.
+
+A vehicle that may enter holds its way from then on until its rear has left it; nobody else is let
+onto a way that crosses or merges while it is held before the place where they meet. Decisions are
+taken one vehicle after the other within a step, so that no two are taken at once.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN201, ANN202
+
+from __future__ import annotations
+
+from fleetloop.envs.maps.kinds import ConflictKind, Control, SignalState
+from fleetloop.envs.trace.jit import inline
+from fleetloop.envs.traffic.places import place_on_way
+
+MARGIN_M = 0.8
+"""Room that is kept around the places where ways meet."""
+
+GAP_S = 2.5
+"""Spare time that those who yield leave to others (HCM 6th ed., chapter 20: critical headways of
+4.1 to 7.1 s, of which crossing itself takes the rest)."""
+
+PATIENCE_S = 25.0
+"""Who has waited for so long takes smaller gaps."""
+
+HARD_BRAKE_M_S2 = 3.5
+
+DIVERGE = int(ConflictKind.DIVERGE)
+STOP, ALL_WAY_STOP = int(Control.STOP), int(Control.ALL_WAY_STOP)
+RED, RED_AMBER = int(SignalState.RED), int(SignalState.RED_AMBER)
+AMBER, GREEN = int(SignalState.AMBER), int(SignalState.GREEN)
+
+
+@inline
+def may_enter(vehicle, link, line_m, v, roadway, places, states):
+    """Whether a vehicle may enter its way now.
+
+    Args:
+        vehicle, link: Who, and its way.
+        line_m: From its front to the end of its lane.
+        v, roadway, places: State and indices.
+        states: (signals, columns) what signals show.
+    """
+    shown = signal_of(link, roadway, states)
+    if shown == RED or shown == RED_AMBER:  # noqa: SIM109 - Numba tests no tuples
+        return False
+    if shown == AMBER:
+        return v[vehicle].speed_m_s ** 2 > 2.0 * HARD_BRAKE_M_S2 * max(line_m, 0.0) + 0.25
+    control = roadway.links[link].control
+    if (control == STOP or control == ALL_WAY_STOP) and not v[vehicle].stopped:  # noqa: SIM109
+        return False
+    if not _has_room(vehicle, link, v, roadway, places):
+        return False
+    hurried = v[vehicle].waited_s > PATIENCE_S
+    for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):
+        if roadway.conflicts[row].kind == DIVERGE:
+            continue
+        other = roadway.conflicts[row].link
+        if _is_held(vehicle, other, roadway.conflicts[row].other_exit_m, v, roadway, places):
+            return False
+        yields = roadway.conflicts[row].yields and shown != GREEN and not hurried
+        if yields and _comes(vehicle, link, other, row, line_m, v, roadway, places, states):
+            return False
+    return True
+
+
+@inline
+def signal_of(link, roadway, states):
+    """What a signal shows to a way; 255 without one."""
+    signal = roadway.links[link].signal
+    if signal < 0:
+        return 255
+    return states[signal, roadway.links[link].signal_index]
+
+
+@inline
+def _is_held(vehicle, link, exit_m, v, roadway, places):
+    """Whether somebody else holds a way and has not left the place where it meets ours."""
+    other = places.holder[link]
+    while other >= 0:
+        if other != vehicle:
+            rear = place_on_way(other, link, v, roadway) - 0.5 * v[other].length_m
+            if rear < exit_m + MARGIN_M:
+                return True
+        other = places.holder_next[other]
+    other = places.tail[link]
+    while other >= 0:
+        if other != vehicle and v[other].tail_m - 0.5 * v[other].length_m < exit_m + MARGIN_M:
+            return True
+        other = places.tail_next[other]
+    return False
+
+
+@inline
+def _comes(vehicle, link, other_link, row, line_m, v, roadway, places, states):
+    """Whether somebody who goes first will be at the meeting place before we have left it."""
+    shown = signal_of(other_link, roadway, states)
+    if shown == RED or shown == RED_AMBER or shown == AMBER:  # noqa: SIM109
+        return False
+    way_m = max(line_m, 0.0) + roadway.conflicts[row].exit_m + v[vehicle].length_m
+    speed = max(v[vehicle].speed_m_s, 1.0)
+    # Time to cover a way from a speed at an acceleration.
+    accel = v[vehicle].gentle_m_s2
+    clear_s = ((speed * speed + 2.0 * accel * way_m) ** 0.5 - speed) / accel + GAP_S
+    lane = roadway.links[other_link].from_lane
+    for k in range(places.first[lane + 1] - 1, places.first[lane] - 1, -1):
+        other = places.order[k]
+        away_m = roadway.lanes[lane].length_m - v[other].s_m - 0.5 * v[other].length_m
+        if away_m > 120.0:
+            break
+        if v[other].link != other_link or other == vehicle:
+            continue
+        if v[other].speed_m_s < 0.5 and v[other].waited_s > 3.0 and not v[other].go:
+            # It stands and is not let in either: waiting for it would never end.
+            continue
+        if away_m < clear_s * max(v[other].speed_m_s, 2.0):
+            return True
+    return False
+
+
+@inline
+def _has_room(vehicle, link, v, roadway, places):
+    """Whether there will be room behind the junction, those who are on their way there included."""
+    lane = roadway.links[link].to_lane
+    if roadway.links[link].connector < 0:
+        return True
+    room = roadway.lanes[lane].length_m + 30.0
+    begin = places.first[lane]
+    if begin < places.first[lane + 1]:
+        last = places.order[begin]
+        if v[last].speed_m_s > 4.0:
+            return True
+        room = v[last].s_m - 0.5 * v[last].length_m
+    for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):
+        other_link = roadway.conflicts[row].link
+        if roadway.links[other_link].to_lane == lane:
+            room -= _held_length(vehicle, other_link, v, roadway, places)
+    room -= _held_length(vehicle, link, v, roadway, places)
+    return room > v[vehicle].length_m + 2.0
+
+
+@inline
+def _held_length(vehicle, link, v, roadway, places):
+    """Length of road that those who hold a way will need behind it."""
+    total = 0.0
+    other = places.holder[link]
+    while other >= 0:
+        if other != vehicle:
+            total += v[other].length_m + 2.0
+        other = places.holder_next[other]
+    return total

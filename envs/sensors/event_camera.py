@@ -165,7 +165,8 @@ class EventCamera:
             kept = (state[f"pixel_{name}"].copy() for name in Pixels._fields)
             pixels = Pixels(*kept)
         else:
-            pixels = start_pixels(config.pixels, lights.pop(0), key if config.noise else None)
+            stagger = key if config.noise else None
+            pixels = start_pixels(config.pixels, lights.pop(0), state["silicon"], stagger)
         kinds = _kinds(self._shape, capture.faults, state["broken"])
         events = empty_events(config.capacity, self._shape)
         begin_s = -self.scan_s

@@ -141,12 +141,19 @@ def in_order(events: Events) -> Events:
     )
 
 
-def start_pixels(model: PixelModel, light: Image, key: Key | None) -> Pixels:
-    """Pixels that have looked at some light for long; with a key each is somewhere on its way."""
+def start_pixels(model: PixelModel, light: Image, silicon: Key, key: Key | None) -> Pixels:
+    """Pixels that have looked at some light for long.
+
+    Args:
+        model: The pixels.
+        light: What they look at, (height, width).
+        silicon: Names the thresholds' mismatch.
+        key: Puts each pixel somewhere on its way to the next event; None puts all at its begin.
+    """
     level = np.log(light + np.float32(model.dark_light)).astype(np.float32)
     reference = level.copy()
     if key is not None:
-        _stagger(reference, np.float32(model.threshold_on), key)
+        _stagger(reference, model.threshold_on, model.mismatch, silicon, key)
     return Pixels(level, reference, np.full(level.shape, -1e6, np.float32))
 
 
@@ -189,13 +196,15 @@ def fire(
 
 
 @kernel
-def _stagger(reference, threshold, key):
+def _stagger(reference, threshold_on, mismatch, silicon, key):
     """Puts references evenly below the level, so that leakage does not fire all at once."""
     height, width = reference.shape
     for r in range(height):
         for c in range(width):
-            part = uniform(r * width + c, key[0], key[1])
-            reference[r, c] -= part * np.float32(0.95) * threshold
+            counter = r * width + c
+            unlike, _ = normal_pair(counter, silicon[0], silicon[1])
+            on = max(threshold_on + mismatch * unlike, LEAST_THRESHOLD)
+            reference[r, c] -= uniform(counter, key[0], key[1]) * on
 
 
 @kernel

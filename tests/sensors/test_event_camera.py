@@ -38,10 +38,10 @@ LENS = Lens.of_fov(96, 72, 1.2)
 EYE = Pose.of(0.0, 0.0, 1.5)
 
 
-def run(model, lights, *, seconds=0.1, capacity=200_000, kinds=None, seed=0):
+def run(model, lights, *, seconds=0.1, capacity=200_000, kinds=None, seed=0, stagger=None):
     """Events of a film whose first picture was looked at for long, and the pixels after it."""
     rng = np.random.default_rng(seed)
-    pixels = start_pixels(model, lights[0], None)
+    pixels = start_pixels(model, lights[0], KEY, stagger)
     events = empty_events(capacity, lights[0].shape)
     kinds = np.zeros(lights[0].shape, np.uint8) if kinds is None else kinds
     edges = np.linspace(-seconds, 0.0, len(lights))
@@ -128,6 +128,16 @@ def test_noise_rates_are_as_configured(light):
     wanted = 3.0 * (0.25 if light else 1.0)
     assert len(events.x) / still[0].size / seconds == pytest.approx(wanted, rel=0.05)
     assert events.polarity.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_leakage_fires_evenly_from_the_start_on():
+    """Pixels are staggered by their own thresholds: none fires at once, the rate is constant."""
+    still = [np.full((120, 160), 0.5, np.float32)] * 21
+    model = replace(QUIET, leak_hz=2.0, mismatch=0.03)
+    events, _ = run(model, still, seconds=1.0, stagger=np.array([7, 8], np.uint32))
+    counts, _ = np.histogram(events.time_s, 10, (-1.0, 0.0))
+    wanted = 0.2 * still[0].size
+    assert np.abs(counts - wanted).max() < 5.0 * math.sqrt(wanted)
 
 
 def test_a_slow_photoreceptor_is_late():

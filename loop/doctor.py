@@ -14,6 +14,7 @@ import numpy as np
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("torch",),
+    "film": ("av",),
     "bench": ("mujoco", "moderngl", "embreex", "matplotlib"),
 }
 """Optional packages by the extra that brings them."""

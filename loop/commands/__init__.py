@@ -27,6 +27,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "filter": "fleetloop.loop.commands.curate:filter_logs",
         "view": "fleetloop.loop.commands.view:view",
         "sheet": "fleetloop.loop.commands.view:sheet",
+        "film": "fleetloop.loop.commands.view:film",
         "rerender": "fleetloop.loop.commands.rerender:rerender",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "gallery": "fleetloop.loop.commands.gallery:gallery",

@@ -48,3 +48,25 @@ def sheet(
 
     size = write_sheet(RecordedEpisode(log), out, columns=columns, width_px=width)
     console.print(f"{out}: {size[0]} x {size[1]} pixels", soft_wrap=True)
+
+
+def film(
+    log: Annotated[Path, typer.Argument(help="A log.")],
+    out: Annotated[Path, typer.Argument(help="The .mp4 to write.")],
+    camera: Annotated[str, typer.Option(help="Which; the first if left out.")] = "",
+    speed: Annotated[float, typer.Option(help="Simulated seconds a second.")] = 1.0,
+) -> None:
+    """Write a film of one camera (needs the extra `film`)."""
+    from fleetloop.datasets.recording import RecordedEpisode
+    from fleetloop.datasets.view.film import write_film
+    from fleetloop.loop.progress import progress_bar
+
+    episode = RecordedEpisode(log)
+    with progress_bar(console) as progress:
+        bar = progress.add_task("frames", total=None)
+        count = write_film(
+            episode, camera, out, speed=speed,
+            on_frame=lambda number: progress.update(bar, completed=number + 1),
+        )  # fmt: skip
+        progress.update(bar, total=count)
+    console.print(f"{out}: {count} frames, {out.stat().st_size / 1e6:.1f} MB", soft_wrap=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import ConfigError
+from fleetloop.core.errors import ConfigError, StorageError
 from fleetloop.envs.maps.kinds import (
     AreaKind,
     Control,
@@ -115,6 +117,25 @@ def draw_network(network: RoadNetwork, *, largest_px: int = 1600, links: bool = 
     return image
 
 
+def write_png(image: Image, path: Path) -> None:
+    """Writes a picture; the file appears whole or not at all.
+
+    Raises:
+        StorageError: The place cannot be written.
+    """
+    done, encoded = cv2.imencode(".png", image[:, :, ::-1])
+    if not done:
+        raise StorageError(f"The picture {path} could not be encoded as PNG.")
+    half = path.with_name(f".half-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(encoded.tobytes())
+        os.replace(half, path)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise StorageError(f"The picture {path} cannot be written: {error}.") from error
+
+
 def _ground(canvas: _Canvas, network: RoadNetwork) -> None:
     areas, junctions, buildings = network.areas, network.junctions, network.buildings
     for row in range(len(areas)):
@@ -184,8 +205,11 @@ def _things(canvas: _Canvas, network: RoadNetwork) -> None:
         ends = np.array([lines.left_xyz_m[row], lines.right_xyz_m[row]])
         canvas.line(ends, (255, 255, 255), 0.4)
     walks = network.walks
-    for a, b in zip(walks.node_a, walks.node_b, strict=True):
-        canvas.line(walks.xyz_m[[a, b]], (150, 120, 170), 0.15)
+    for a, b, lane in zip(walks.node_a, walks.node_b, walks.lane, strict=True):
+        if lane < 0:
+            canvas.line(walks.xyz_m[[a, b]], (150, 120, 170), 0.15)
+    for lane in sorted(set(walks.lane.tolist()) - {-1}):
+        canvas.line(network.lanes.xyz_m[network.lanes.rows(lane)], (150, 120, 170), 0.15)
     for row in range(len(props)):
         kind, point = int(props.kind[row]), props.xyz_m[row]
         if kind in (PropKind.TREE, PropKind.CONIFER, PropKind.BUSH):

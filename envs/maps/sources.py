@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from fleetloop.core.errors import ConfigError
 from fleetloop.core.registry import Registry
 from fleetloop.envs.maps.builder import NetworkBuilder
 
@@ -43,3 +44,22 @@ MAPS: Registry[MapSource] = Registry(
     },
 )
 """Sources by name."""
+
+_SOURCE_OF_SUFFIX = {".xodr": "opendrive", ".osm": "osm", ".pbf": "osm"}
+
+
+def config_of_file(path: Path) -> tuple[str, Any]:
+    """Which source reads a map file, and its config with `path`; `.gz` at the end is passed over.
+
+    Raises:
+        ConfigError: No source reads files of this kind.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    source = _SOURCE_OF_SUFFIX.get(suffixes[-1] if suffixes else "", "")
+    if source not in MAPS:
+        readable = sorted(s for s, name in _SOURCE_OF_SUFFIX.items() if name in MAPS)
+        raise ConfigError(
+            f"No map source reads {path.name!r}: files may end in "
+            f"{', '.join(readable) or 'nothing yet'}, each with .gz or without."
+        )
+    return source, MAPS.get(source).CONFIG(path=str(path))

@@ -6,11 +6,16 @@ leave the arrays when these are next asked for, so that scenes may change for ev
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from fleetloop.envs.trace import layout
 from fleetloop.envs.trace.layout import MeshArrays
 from fleetloop.envs.trace.shapes import Mesh
+
+_SHARED = 2
+"""How many different sets of meshes keep their arrays after their scenes are gone."""
 
 
 class MeshStore:
@@ -51,7 +56,7 @@ class MeshStore:
     def arrays(self) -> MeshArrays:
         """All meshes end to end, rebuilt after a mesh was added or dropped."""
         if self._arrays is None:
-            self._arrays = _concatenate(self._meshes)
+            self._arrays = _concatenate(tuple(self._meshes))
         return self._arrays
 
     def _free_number(self) -> int:
@@ -63,7 +68,12 @@ class MeshStore:
         return len(self._meshes) - 1
 
 
-def _concatenate(meshes: list[Mesh | None]) -> MeshArrays:
+@lru_cache(maxsize=_SHARED)
+def _concatenate(meshes: tuple[Mesh | None, ...]) -> MeshArrays:
+    """All meshes end to end. Scenes that hold the same meshes in the same order share the arrays.
+
+    So resets of one town, and several worlds in it, neither copy it nor hold it twice.
+    """
     meta = np.zeros((max(len(meshes), 1), layout.MCOLS), np.int32)
     # One row of zeros each: kernels never see an array without memory.
     corners = [np.zeros((0, 9), np.float32)]

@@ -117,6 +117,21 @@ class Mesh:
         """Bounding volumes over the triangles."""
         return bvh.build(self.vertices_m, self.triangles)
 
+    @cached_property
+    def row(self) -> RowShape:
+        """What the instance table wants: found once, however often the mesh is placed."""
+        low, high = self.vertices_m.min(axis=0), self.vertices_m.max(axis=0)
+        center = (low.astype(np.float64) + high) / 2.0
+        half_box = (high.astype(np.float64) - low) / 2.0
+        reach = float(np.linalg.norm(self.vertices_m - center, axis=1).max())
+        return RowShape(
+            layout.MESH,
+            (float(half_box[0]), float(half_box[1]), float(half_box[2])),
+            (float(center[0]), float(center[1]), float(center[2])),
+            # A hair more, for the rounding of vertices to float32 in other frames.
+            reach * (1.0 + 1e-6) + 1e-9,
+        )
+
     @property
     def flags(self) -> int:
         """`layout.MESH_FLAGS` of this mesh."""
@@ -208,17 +223,7 @@ def row_shape(shape: Shape) -> RowShape:
         case HeightField():
             return row_shape(shape.mesh)
         case Mesh():
-            low, high = shape.vertices_m.min(axis=0), shape.vertices_m.max(axis=0)
-            center = (low.astype(np.float64) + high) / 2.0
-            half_box = (high.astype(np.float64) - low) / 2.0
-            reach = float(np.linalg.norm(shape.vertices_m - center, axis=1).max())
-            return RowShape(
-                layout.MESH,
-                (float(half_box[0]), float(half_box[1]), float(half_box[2])),
-                (float(center[0]), float(center[1]), float(center[2])),
-                # A hair more, for the rounding of vertices to float32 in other frames.
-                reach * (1.0 + 1e-6) + 1e-9,
-            )
+            return shape.row
     raise ConfigError(f"{type(shape).__name__} is not a shape of fleetloop.envs.trace.shapes.")
 
 

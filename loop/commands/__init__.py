@@ -29,6 +29,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "sheet": "fleetloop.loop.commands.view:sheet",
         "film": "fleetloop.loop.commands.view:film",
         "rerender": "fleetloop.loop.commands.rerender:rerender",
+        "map": "fleetloop.loop.commands.map:draw_map",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "gallery": "fleetloop.loop.commands.gallery:gallery",
         "list": "fleetloop.loop.commands.listing:list_names",

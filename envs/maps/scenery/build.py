@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.maps.scenery.furniture import pile_furniture
@@ -14,12 +13,13 @@ from fleetloop.envs.maps.scenery.houses import pile_houses
 from fleetloop.envs.maps.scenery.marks import pile_marks
 from fleetloop.envs.maps.scenery.pile import Pile, ScenePiece
 from fleetloop.envs.maps.scenery.plants import pile_plants
-from fleetloop.envs.stage import Look, Stage
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.shapes import Plane
 
 _KEPT = 8
+FIRST_ID = 1_000_000
+"""Instance id of the lawn; pieces of scenery follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,19 +57,15 @@ def scenery_of(network: RoadNetwork) -> Scenery:
     return Scenery(pieces=pieces)
 
 
-def add_scenery(stage: Stage, network: RoadNetwork) -> None:
-    """Adds the lawn and all scenery to a stage, to be seen only: nothing collides."""
-    lawn = Look(shape=Plane(), material=MATERIALS.get("grass"), semantic=SemanticClass.TERRAIN,
-                body_T_look=Pose.of(0.0, 0.0, LAWN_M))  # fmt: skip
-    stage.add("lawn", Pose.identity(), looks=[lawn])
-    for piece in scenery_of(network).pieces:
-        look = Look(shape=piece.mesh, material=piece.material, semantic=piece.semantic)
-        stage.add(piece.name, Pose.identity(), looks=[look])
-
-
 def fill_scene(scene: Scene, network: RoadNetwork) -> None:
-    """As `add_scenery`, for a scene without physics."""
+    """Adds the lawn and all scenery to a scene.
+
+    Call it first, before things that differ from episode to episode: then all episodes share the
+    meshes' arrays as far as they hold the same meshes. Instance ids count from `FIRST_ID`, above
+    those of things that are labelled one by one.
+    """
     scene.add(Plane(), (0.0, 0.0, LAWN_M), material=MATERIALS.get("grass"),
-              semantic=int(SemanticClass.TERRAIN))  # fmt: skip
-    for piece in scenery_of(network).pieces:
-        scene.add(piece.mesh, material=piece.material, semantic=int(piece.semantic))
+              semantic=int(SemanticClass.TERRAIN), instance_id=FIRST_ID)  # fmt: skip
+    for number, piece in enumerate(scenery_of(network).pieces):
+        scene.add(piece.mesh, material=piece.material, semantic=int(piece.semantic),
+                  instance_id=FIRST_ID + 1 + number)  # fmt: skip

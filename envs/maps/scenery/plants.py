@@ -18,7 +18,7 @@ _SHAPES = 6
 def pile_plants(pile: Pile, network: RoadNetwork) -> None:
     """Adds all plants."""
     props = network.props
-    lumps = [_lumpy(2, seed) for seed in range(_SHAPES)]
+    lumps = [_lumpy(3, seed) for seed in range(_SHAPES)]
     small = [_lumpy(1, seed) for seed in range(_SHAPES)]
     for row in range(len(props)):
         kind, style = int(props.kind[row]), int(props.style[row])
@@ -50,7 +50,7 @@ def _tree(
     lumps: list[tuple[Floats, Triangles]],
     small: list[tuple[Floats, Triangles]],
 ) -> None:
-    trunk = 0.42 * height_m
+    trunk = 0.55 * height_m
     vertices, triangles, uv = prism(0.022 * height_m, trunk, 6)
     pile.add(BARK, vertices + foot_m, triangles, uv)
     leaf = _leaf(style)
@@ -94,7 +94,7 @@ def _lumpy(level: int, seed: int) -> tuple[Floats, Triangles]:
         direction = rng.normal(size=3)
         direction /= np.linalg.norm(direction)
         points = (
-            points * (1.0 + 0.16 * np.sin(3.1 * points @ direction + rng.uniform(0, 6.3)))[:, None]
+            points * (1.0 + 0.09 * np.sin(4.3 * points @ direction + rng.uniform(0, 6.3)))[:, None]
         )
     return points, triangles
 

@@ -14,7 +14,7 @@ from fleetloop.envs.maps.kinds import (
     RoadClass,
     SignCode,
 )
-from fleetloop.envs.maps.polyline import wrap
+from fleetloop.envs.maps.polyline import Floats, joint, wrap
 from fleetloop.envs.maps.signal_plan import plan_signal
 from fleetloop.envs.maps.town.arms import CROSSING_GAP_M, CROSSING_M, Arm, Node
 from fleetloop.envs.maps.town.streets import BuiltStreet
@@ -158,8 +158,30 @@ def _connect_arm(
             bikes = street.bike_into[end], other.bike_out[other_end]
             if turn == "straight" and min(bikes) >= 0:
                 builder.connect(*bikes, junction=junction, control=rule.controls[k])
+    straight = {lane for out in targets["straight"] for lane in out}
     for from_lane, to_lane in _pairs(into, pocket, targets):
-        builder.connect(from_lane, to_lane, junction=junction, control=rule.controls[k])
+        way = None if to_lane in straight else _turning_way(builder, node, from_lane, to_lane)
+        builder.connect(from_lane, to_lane, junction=junction, points_m=way,
+                        control=rule.controls[k])  # fmt: skip
+
+
+def _turning_way(builder: NetworkBuilder, node: Node, from_lane: int, to_lane: int) -> Floats:
+    """A turn that begins and ends where the kerbs do: earlier it would cut over the corner."""
+    ends = []
+    for lane, end, sign in ((from_lane, -1, 1.0), (to_lane, 0, -1.0)):
+        curve = builder.drafts.lanes[lane].curve
+        place, heading = curve.xyz_m[end, :2], float(curve.heading_rad[end])
+        arm = min(node.arms, key=lambda arm: _distance(arm, place))
+        ahead = sign * (arm.stop_s - arm.kerb_s)
+        bend = place + ahead * np.array([np.cos(heading), np.sin(heading)])
+        ends.append((place, bend, heading))
+    (start, leave, out), (goal, enter, into) = ends
+    return np.concatenate([start[None], joint(leave, out, enter, into)[:, :2], goal[None]])
+
+
+def _distance(arm: Arm, place_m: Floats) -> float:
+    middle, _ = arm.place(arm.stop_s, 0.0)
+    return float(np.hypot(*(middle - place_m)))
 
 
 def _pairs(

@@ -129,7 +129,7 @@ def _has_room(vehicle, link, v, roadway, places):
     begin = places.first[lane]
     if begin < places.first[lane + 1]:
         last = places.order[begin]
-        if v[last].speed_m_s > 4.0:
+        if v[last].speed_m_s > 8.0:
             return True
         room = v[last].s_m - 0.5 * v[last].length_m
     for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):

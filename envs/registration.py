@@ -25,6 +25,8 @@ TASKS: Registry[type[Task]] = Registry(
     "task",
     {
         "fleetloop/LaneFollow-v0": "fleetloop.envs.tasks.lane_follow:LaneFollow",
+        "fleetloop/HumanoidStand-v0": "fleetloop.envs.tasks.humanoid_stand:HumanoidStand",
+        "fleetloop/HumanoidWalk-v0": "fleetloop.envs.tasks.humanoid_walk:HumanoidWalk",
     },
 )
 
@@ -32,6 +34,7 @@ ROBOTS: Registry[type[Robot]] = Registry(
     "robot",
     {
         "car": "fleetloop.envs.robots.car:Car",
+        "humanoid": "fleetloop.envs.robots.humanoid.robot:Humanoid",
     },
 )
 
@@ -70,8 +73,8 @@ def make_env(
     task_options: Mapping[str, Any] | None = None,
     robot_options: Mapping[str, Any] | None = None,
     light: Mapping[str, Any] | None = None,
-    control_hz: float = 10.0,
-    physics_hz: int = 240,
+    control_hz: float | None = None,
+    physics_hz: int | None = None,
     threads: int = 1,
 ) -> RobotEnv:
     """Builds an environment.
@@ -87,8 +90,8 @@ def make_env(
         robot_options: Fields of the robot's config that differ from their defaults.
         light: Fields of `Light` that differ from what the task sets, such as
             `{"sun_elevation_rad": 0.1, "fog_visibility_m": 80.0}`.
-        control_hz: Steps per second of simulated time.
-        physics_hz: Physics ticks per second.
+        control_hz: Steps per second of simulated time; what the robot says if None, else 10.
+        physics_hz: Physics ticks per second; what the robot says if None, else 240.
         threads: Threads that trace rays.
 
     Raises:
@@ -111,8 +114,8 @@ def make_env(
         robot_options=to_json(robot_config),
         light=to_json(dict(light or {})),
         obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
-        control_hz=control_hz,
-        physics_hz=physics_hz,
+        control_hz=_rate(control_hz, robot_object, "control_hz", 10.0),
+        physics_hz=int(_rate(physics_hz, robot_object, "physics_hz", 240)),
     )
     task_object = task_class(task_config)
     return RobotEnv(config, task_object, robot_object, render_mode, threads=threads)
@@ -135,6 +138,11 @@ def _config(owner: Any, options: Mapping[str, Any] | None) -> Any:  # noqa: ANN4
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"The options of {owner.__name__} are {options!r}: pass a mapping.")
     return from_json(owner.CONFIG, to_json(dict(options or {})))
+
+
+def _rate(asked: float | None, robot: Robot, name: str, usual: float) -> float:
+    """The rate that was asked for, else the robot's own, which a robot need not have."""
+    return float(getattr(robot, name, usual)) if asked is None else asked
 
 
 def _rig(

@@ -160,6 +160,7 @@ class Stage:
         parts: Sequence[Part] = (),
         substance: Substance | None = None,
         of: Thing | None = None,
+        body: int | None = None,
         key_points_m: Mapping[str, npt.ArrayLike] | None = None,
     ) -> Thing:
         """Adds a thing.
@@ -173,6 +174,8 @@ class Stage:
                 looks follow it at each `sync`.
             of: The thing that this is a part of, such as a wheel's car: it shares its instance id,
                 and its box.
+            body: A body that the world has already, in place of `parts`; whoever made it moves the
+                looks.
             key_points_m: Named points (3,) in the frame of the body that labels tell of; people
                 have those of COCO, such as `left_knee`.
 
@@ -182,7 +185,8 @@ class Stage:
         if name in self.things:
             raise ConfigError(f"The stage has a thing called {name!r} already.")
         substance = substance or Substance()
-        body = self.world.add_body(parts, world_T_body, substance) if parts else None
+        if parts:
+            body = self.world.add_body(parts, world_T_body, substance)
         instance_id = len(self.things) + 1 if of is None else of.instance_id
         handles = tuple(self._show(look, world_T_body, instance_id) for look in looks)
         thing = Thing(

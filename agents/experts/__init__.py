@@ -14,5 +14,7 @@ EXPERTS: Registry[type[Policy[Any]]] = Registry(
     "expert",
     {
         "fleetloop/LaneFollow-v0": "fleetloop.agents.experts.lane_follow:LaneFollowExpert",
+        "fleetloop/HumanoidStand-v0": "fleetloop.agents.experts.humanoid_stand:HumanoidStandExpert",
+        "fleetloop/HumanoidWalk-v0": "fleetloop.agents.experts.humanoid_walk:HumanoidWalkExpert",
     },
 )

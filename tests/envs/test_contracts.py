@@ -17,7 +17,12 @@ from fleetloop.envs.sensors.camera import CameraConfig
 from fleetloop.envs.sensors.exposure import ExposureConfig
 
 OURS = "fleetloop/"
-SMALL = {"task_options": {"max_duration_s": 3.0}, "rig": "front64"}
+SMALL_RIGS = {"car": "front64", "humanoid": "head64"}
+
+
+def small(task):
+    rig = SMALL_RIGS[TASKS.get(task).ROBOT]
+    return {"task_options": {"max_duration_s": 3.0}, "rig": rig}
 
 
 @pytest.mark.parametrize("kind", list(SENSORS))
@@ -27,7 +32,7 @@ def test_sensors(kind, contract):
 
 @pytest.mark.parametrize("task", [name for name in TASKS if name.startswith(OURS)])
 def test_tasks(task, contract):
-    contract.task(task, **SMALL)
+    contract.task(task, **small(task))
 
 
 @pytest.mark.parametrize("auto_exposure", [True, False])
@@ -47,7 +52,7 @@ def test_every_rig_of_every_robot_senses(name):
     robot_class = ROBOTS.get(name)
     tasks = [task for task in TASKS if name == TASKS.get(task).ROBOT]
     for rig in robot_class(robot_class.CONFIG()).rigs:
-        env = make_env(tasks[0], rig=rig, obs_mode="all" if rig == "front64" else "state")
+        env = make_env(tasks[0], rig=rig, obs_mode="all" if rig in SMALL_RIGS.values() else "state")
         observation, _ = env.reset(seed=0)
         assert env.observation_space.contains(observation), rig
         env.close()

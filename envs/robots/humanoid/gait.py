@@ -8,8 +8,11 @@ pressure point and r the component relative to the new one at the step's start, 
 
     x(T) = p + E (r + k d),   E = exp(w T),   k = 1 - (1 - exp(-w D)) / (w D)
 
-which is linear, so a walk that repeats itself has r in closed form: forward, where every step has
-the same d,   r = d (1 - E k) / (E - 1);   sideways, where d alternates,   r = -d (1 + E k) / (1 + E).
+which is linear, so a walk that repeats itself has r in closed form:
+
+    forward, where every step has the same d:   r = d (1 - E k) / (E - 1)
+    sideways, where d alternates:               r = -d (1 + E k) / (1 + E)
+
 Treading at x(T) - r therefore brings any disturbance back to the wanted walk within one step, if
 the leg reaches; step times are chosen so that it does, after the idea of [Khadiv et al. 2020,
 "Walking control based on step timing adaptation"].
@@ -22,19 +25,19 @@ import numpy as np
 from fleetloop.envs.trace.jit import inline
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201
 
 
 @inline
 def ramp_share(omega, double_support):
-    """k of the module."""
+    """K of the module."""
     wd = omega * max(double_support, 1e-3)
     return 1.0 - (1.0 - np.exp(-wd)) / wd
 
 
 @inline
 def steady_offset(along, across, omega, step_s, double_support_s, offset):
-    """r of the module for a step of (along, across), in the same axes; written."""
+    """R of the module for a step of (along, across), in the same axes; written."""
     grown = np.exp(omega * step_s)
     k = ramp_share(omega, double_support_s)
     offset[0] = along * (1.0 - grown * k) / (grown - 1.0)

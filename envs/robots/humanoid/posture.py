@@ -8,7 +8,7 @@ from fleetloop.core.frames import FloatArray
 from fleetloop.envs.robots.humanoid.kinematics import Tree
 from fleetloop.envs.robots.humanoid.links import SIDES
 
-KNEE_RAD = 0.35
+KNEE_RAD = 0.62
 """A little bend: a stretched leg cannot push and has no inverse kinematics."""
 
 _NOMINAL = {

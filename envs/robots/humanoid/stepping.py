@@ -1,4 +1,4 @@
-"""Which foot, where to and when: the modes of standing and walking, and the wanted pressure point."""
+"""Which foot, where to and when: modes of standing and walking, and the pressure point."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     G_VX,
     G_VY,
     G_WIDE,
-    LENGTH,
     LAST_Y,
+    LENGTH,
     LIFT,
     MEAN_STEP,
     MODE,
@@ -41,8 +41,8 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     PINS,
     SHARE,
     SHIFT,
-    STAND,
     STANCE,
+    STAND,
     STEP,
     STEPS,
     SWING,
@@ -326,12 +326,12 @@ def _learn(gains, state, apart):
     if state[STEPS] >= 3.0:
         state[MEAN_STEP] += 0.2 * (took - state[MEAN_STEP])
         slow = state[VELOCITY] - apart[0] / took
-        state[TRIM] = min(max(state[TRIM] + 0.1 * slow, -0.15), 0.15)
+        state[TRIM] = min(max(state[TRIM] + 0.2 * slow, -0.6), 0.6)
         drift = state[VELOCITY + 1] - 0.5 * (sideways + state[LAST_Y]) / state[MEAN_STEP]
         state[TRIM + 1] = min(max(state[TRIM + 1] + 0.1 * drift, -0.1), 0.1)
         excess = 0.5 * abs(sideways - state[LAST_Y])
         wanted = 2.0 * gains[G_HALF] + abs(state[VELOCITY + 1]) * state[MEAN_STEP]
-        state[TRIM + 2] = min(max(state[TRIM + 2] + 0.15 * (wanted - excess), -0.1), 0.1)
+        state[TRIM + 2] = min(max(state[TRIM + 2] + 0.15 * (wanted - excess), -0.15), 0.15)
     state[LAST_Y] = sideways
 
 

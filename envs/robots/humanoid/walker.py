@@ -62,7 +62,7 @@ from fleetloop.envs.robots.humanoid.walker_state import (
 from fleetloop.envs.trace.jit import inline, kernel
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN202
 
 _SWING_KP = (300.0, 1200.0, 1500.0, 1200.0, 250.0, 250.0)
 _SWING_KD = (8.0, 50.0, 60.0, 35.0, 5.0, 5.0)

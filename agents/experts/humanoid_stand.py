@@ -1,0 +1,35 @@
+"""Stands: the walker balances and steps by itself, so nothing has to be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleetloop.agents.policy import Action, Observation
+
+ACTION_SIZE = 13
+"""Numbers of the humanoid's `task` mode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanoidStandExpert:
+    """The teacher of `fleetloop/HumanoidStand-v0`."""
+
+    @property
+    def name(self) -> str:
+        """`expert`."""
+        return "expert"
+
+    @property
+    def privileged(self) -> bool:
+        """It is given the truth, and does not need it."""
+        return True
+
+    def init(self, seed: int) -> None:
+        """It remembers nothing."""
+        return None
+
+    def act(self, observation: Observation, state: None) -> tuple[Action, None]:
+        """No speed, hands at ease."""
+        return np.zeros(ACTION_SIZE, np.float32), None

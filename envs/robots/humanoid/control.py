@@ -1,0 +1,253 @@
+"""From actions and senses to what the joint drives are told, 250 times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.frames import FloatArray
+from fleetloop.envs.robots.humanoid import actions
+from fleetloop.envs.robots.humanoid import walker_state as places
+from fleetloop.envs.robots.humanoid.arm_ik import arm_rows, reach
+from fleetloop.envs.robots.humanoid.config import HumanoidConfig
+from fleetloop.envs.robots.humanoid.kinematics import Motion, Tree, base_rows, move
+from fleetloop.envs.robots.humanoid.links import GRIP_M, SIDES, LinkSpec
+from fleetloop.envs.robots.humanoid.params import HumanoidParams
+from fleetloop.envs.robots.humanoid.posture import nominal_posture
+from fleetloop.envs.robots.humanoid.senses import NoiseTable
+from fleetloop.envs.robots.humanoid.servo import drive_gains
+from fleetloop.envs.robots.humanoid.sole import sole_pressure
+from fleetloop.envs.robots.humanoid.walker import walk
+from fleetloop.envs.robots.humanoid.walker_state import pack_body, pack_gains
+
+GRAVITY_M_S2 = 9.80665
+_CAUSES = ("", "tilt", "height", "balance")
+_HAND_SPEED_M_S = 0.6
+_JOINT_SPEED = 3.0  # rad/s (and a tenth of it in m/s) by which references of neck and grip move
+
+
+class Control:
+    """What moves one humanoid in one episode.
+
+    Args:
+        config: Of the robot.
+        params, links, tree: Its body in this episode.
+        key: Of the noise of its senses.
+        dt_s: Length of a physics tick.
+
+    Attributes:
+        ease: Joints at ease, (n,).
+        stand_height_m: Of the pelvis over the ground at ease.
+        drive: What the drives are told, (5, n), see `servo`.
+        effort, speed: Limits of the drives, (n,).
+        walker: State of the walker, see `walker_state`.
+    """
+
+    EVERY: ClassVar[int] = 2
+
+    def __init__(
+        self,
+        config: HumanoidConfig,
+        params: HumanoidParams,
+        links: tuple[LinkSpec, ...],
+        tree: Tree,
+        key: npt.NDArray[np.uint64],
+        dt_s: float,
+    ) -> None:
+        self.config = config
+        self._dt_s = self.EVERY * dt_s
+        self._tree = tree
+        self._motion = Motion.of(len(links))
+        moving = [link for link in links if link.joint]
+        self.effort = np.array([link.effort for link in moving])
+        self.speed = np.array([link.speed for link in moving])
+        self._limits = np.array([[link.lower for link in moving], [link.upper for link in moving]])
+        self.ease = nominal_posture(tree)
+        self._noise = NoiseTable(key, 16 + 2 * len(moving))
+        self._bias = self._noise.at(0)[:6] * np.repeat(
+            [config.noise.gyro_bias_rad_s, config.noise.accel_bias_m_s2], 3
+        )
+        feet = (tree.row("left_foot"), tree.row("right_foot"))
+        legs = (tree.joints.index("left_hip_yaw"), tree.joints.index("right_hip_yaw"))
+        self._feet = feet
+        self._sole = np.array([params.foot_ahead_m, 0.0, -params.ankle_height_m])
+        self._body = pack_body(params, feet, legs, float(tree.mass_kg.sum()))
+        self._gains = pack_gains(config.gains)
+        self._arms = tuple(arm_rows(tree, side) for side in SIDES)
+        self._torso = tree.row("torso")
+        self._fingers = [
+            [tree.joints.index(f"{side}_{name}") for name in ("finger", "thumb")] for side in SIDES
+        ]
+        self._neck = [tree.joints.index("neck_yaw"), tree.joints.index("neck_pitch")]
+        self.drive = np.zeros((5, len(moving)))
+        self._hold = drive_gains(tree)
+        self._start()
+
+    @property
+    def fall_cause(self) -> str:
+        """Why it has fallen; empty while it has not."""
+        return _CAUSES[int(self.walker[places.CAUSE])]
+
+    def command(self, action: FloatArray) -> None:
+        """Takes an action of the configured mode."""
+        mode = self.config.action_mode
+        self._action[:] = action
+        if mode == "residual":
+            self._residual[:] = actions.LEG_RESIDUAL_RAD * action[3:15]
+            nudge = actions.STEP_RESIDUAL_M * action[15:17]
+            self.walker[places.NUDGE : places.NUDGE + 2] = nudge
+
+    def tick(
+        self,
+        tick: int,
+        joints: FloatArray,
+        base: FloatArray,
+        turning: FloatArray,
+        wrenches: FloatArray,
+    ) -> None:
+        """Does one control tick.
+
+        Args:
+            tick: Physics ticks since the start.
+            joints: True positions, velocities, torques, (3, n).
+            base: True motion of the base, (6, 3).
+            turning: Its mean rate of turn since the last control tick, world axes: gyroscopes
+                integrate, and what a step's shock does between two samples must not be lost.
+            wrenches: True contact forces of the feet, in rows 0 and 4; moments about the origin.
+        """
+        gyro, accel, q, dq, feet = self._sense(tick, joints, base, turning, wrenches)
+        mode = self.config.action_mode
+        if mode == "joint":
+            self._drive_joints(base)
+            return
+        if mode == "task":
+            self._move_upper_body()
+        walk(
+            self._tree.arrays, self._motion.arrays, self._body, self._gains, self.walker, q, dq,
+            gyro, accel, feet, actions.speeds(self._action), self._residual, GRAVITY_M_S2,
+            self._dt_s, self.drive,
+        )  # fmt: skip
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """All that changes."""
+        return {name: getattr(self, name).copy() for name in self._CHANGING}
+
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Goes back."""
+        for name in self._CHANGING:
+            setattr(self, name, snapshot[name].copy())
+
+    _CHANGING = ("walker", "drive", "_action", "_residual", "_hands", "_posture", "_velocity")
+
+    def _start(self) -> None:
+        """Stands at ease; what the senses tell is right at the start."""
+        count = len(self.ease)
+        still = base_rows(np.zeros(3), np.eye(3), np.zeros(3), np.zeros(3))
+        move(self._tree.arrays, still, self.ease, np.zeros(count), self._motion.arrays)
+        soles = self._motion.position_m[list(self._feet)] + self._sole
+        self.stand_height_m = float(-soles[0, 2])
+        lifted = np.array([0.0, 0.0, self.stand_height_m])
+        self._gains[places.G_HEIGHT] = self._motion.branch_com_m[0, 2] + self.stand_height_m
+        self.walker = np.zeros(places.STATE_SIZE)
+        self.walker[places.ROTATION : places.ROTATION + 9] = np.eye(3).ravel()
+        self.walker[places.PINS : places.PINS + 6] = (soles + lifted).ravel()
+        self.walker[places.BASE : places.BASE + 3] = lifted
+        self.walker[places.COM : places.COM + 3] = self._motion.branch_com_m[0] + lifted
+        self.walker[places.MEAN_STEP] = self.config.gains.step_s
+        self._posture = self.ease.copy()
+        self.drive[:] = 0.0
+        self.drive[0] = self.ease
+        self.drive[2], self.drive[3] = self._hold
+        hands = [self._motion.position_m[rows[-1]] for rows in self._arms]
+        turns = [self._motion.rotation[rows[-1]][:, 2] for rows in self._arms]
+        self._rest = np.array([p - GRIP_M * z for p, z in zip(hands, turns, strict=True)])
+        self._hands = self._rest.copy()
+        self._action = np.zeros(len(actions.action_spec(self.config.action_mode, self._tree).low))
+        self._residual = np.zeros(12)
+        self._velocity = np.zeros(3)
+
+    def _sense(
+        self,
+        tick: int,
+        joints: FloatArray,
+        base: FloatArray,
+        turning: FloatArray,
+        wrenches: FloatArray,
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        noise, config = self._noise.at(1 + tick // self.EVERY), self.config.noise
+        count = len(self.ease)
+        rotation = base[1:4]
+        change = (base[4] - self._velocity) / self._dt_s if tick else np.zeros(3)
+        self._velocity = base[4].copy()
+        change[2] += GRAVITY_M_S2
+        gyro = rotation.T @ turning + config.gyro_rad_s * noise[:3] + self._bias[:3]
+        accel = rotation.T @ change + config.accel_m_s2 * noise[3:6] + self._bias[3:]
+        q = joints[0] + config.encoder_rad * noise[16 : 16 + count]
+        dq = joints[1] + config.speed_rad_s * noise[16 + count :]
+        move(self._tree.arrays, base, joints[0], joints[1], self._motion.arrays)
+        feet = np.zeros((2, 3))
+        drift = np.arctan2(self.walker[places.ROTATION + 3], self.walker[places.ROTATION])
+        drift -= np.arctan2(rotation[1, 0], rotation[0, 0])
+        for f, row in enumerate(self._feet):
+            position, turn = self._motion.position_m[row], self._motion.rotation[row]
+            sole_pressure(wrenches[4 * f], position, turn, self._sole, drift, feet[f])
+        feet[:, 0] += config.force_n * noise[6:8]
+        feet[:, 1:] += config.pressure_m * noise[8:12].reshape(2, 2)
+        return gyro, accel, q, dq, feet
+
+    def _drive_joints(self, base: FloatArray) -> None:
+        """Every joint to its reference; a fall is told from the true pose, as nobody balances."""
+        wanted = actions.joint_references(self._action, self.ease, self._limits)
+        most = self.speed * self._dt_s
+        self._posture += np.clip(wanted - self._posture, -most, most)
+        self.drive[0] = self._posture
+        cause = 1.0 if base[3, 2] < 0.7 else 0.0
+        lowest = min(self._motion.position_m[row][2] for row in self._feet)
+        if base[0, 2] - lowest < 0.45:
+            cause = 2.0
+        if cause and not self.walker[places.CAUSE]:
+            self.walker[places.CAUSE] = cause
+        if self.walker[places.CAUSE]:
+            self.drive[2], self.drive[3] = 0.0, 1.0
+
+    def _move_upper_body(self) -> None:
+        """Hands, fingers and neck towards what was told, no faster than they may."""
+        if self.walker[places.CAUSE]:
+            return
+        step = _HAND_SPEED_M_S * self._dt_s
+        goal = self._rest + actions.hand_offsets_m(self._action)
+        q = self._posture
+        trunk = self._trunk
+        for number, rows in enumerate(self._arms):
+            gap = goal[number] - self._hands[number]
+            far = float(np.sqrt(gap @ gap))
+            if far > 1e-6:
+                self._hands[number] += gap * min(1.0, step / far)
+                reach(
+                    self._tree.arrays, rows, trunk[0], trunk[1], self._hands[number],
+                    self._limits[0], self._limits[1], q, 2,
+                )  # fmt: skip
+        turn = _JOINT_SPEED * self._dt_s
+        neck = np.array(actions.NECK_RAD) * self._action[11:13]
+        q[self._neck] += np.clip(neck - q[self._neck], -turn, turn)
+        opening = actions.finger_openings_m(self._action)
+        for number, pair in enumerate(self._fingers):
+            q[pair] += np.clip(opening[number] - q[pair], -0.1 * turn, 0.1 * turn)
+        upper = self._upper
+        self.drive[0, upper] = q[upper]
+
+    @property
+    def _trunk(self) -> tuple[FloatArray, FloatArray]:
+        """Torso in the base frame: the waist is held straight."""
+        origin = self._tree.origin_m
+        rise = origin[self._tree.row("waist")] + origin[self._torso]
+        return np.asarray(rise), np.eye(3)
+
+    @property
+    def _upper(self) -> list[int]:
+        """All joints but those of the legs."""
+        return [n for n, name in enumerate(self._tree.joints)
+                if not any(part in name for part in ("_hip_", "_knee", "_ankle_"))]  # fmt: skip

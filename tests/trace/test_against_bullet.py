@@ -76,7 +76,7 @@ def test_depth_and_ids_agree_with_tiny_renderer(client):
     assert (ours["instance"] == their_ids)[interior].mean() >= 0.995
     same = interior & (ours["instance"] == their_ids)
     error = np.abs(ours["depth"] - theirs)[same]
-    assert np.quantile(error, 0.99) < 1e-3
+    assert error.max() < 1e-3
 
 
 def test_ranges_and_ids_agree_with_the_ray_test(client):

@@ -27,8 +27,8 @@ class Optics:
             specification 1.4 (FixVignetteRadial), here for the darkening instead of its cure.
         chromatic: Lateral chromatic aberration: by how much the red and the blue image are larger
             than the green one, as a part of it; 0.001 shifts a corner 400 px out by 0.4 px. The
-            two are resampled bilinearly from the green image's rays, which costs a fifth of what
-            two more grids of rays would, and the outermost pixels repeat the border.
+            two are resampled bilinearly from the green image's rays, at a thirtieth or less of what
+            two more grids of rays would cost; the outermost pixels repeat the border.
     """
 
     cos_power: float = 0.0

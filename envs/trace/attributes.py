@@ -184,6 +184,8 @@ def write_surface(
     found = np.empty(LANES, np.int32)
     height, width = size
     wants_normal = images.normal.size > 0 or images.incidence.size > 0
+    incidence = images.incidence.reshape(images.incidence.size)
+    others = images.uv.size + images.normal.size + images.position.size + images.velocity.size
     for k in range(len(tiles.tiles)):
         tile = tiles.tiles[k]
         table = instances.table[tiles.table_of_tile[k]]
@@ -202,13 +204,17 @@ def write_surface(
         rows = min(LANES // tile_width, height - origin[tile, 0])
         columns = min(tile_width, width - origin[tile, 1])
         for r in range(rows):
-            for c in range(columns):
+            if incidence.size > 0:
+                at = np.uint64((origin[tile, 0] + r) * width + origin[tile, 1])
+                _incidence_line(incidence, at, np.uint64(columns), np.uint64(r * tile_width), d, s)
+            for c in range(columns if others > 0 else 0):
                 lane, y, x = r * tile_width + c, origin[tile, 0] + r, origin[tile, 1] + c
                 if images.uv.size > 0:
                     images.uv[y, x, 0] = s[U + lane]
                     images.uv[y, x, 1] = s[V + lane]
-                if wants_normal:
-                    _write_normal(y, x, lane, d, rotation, s, images)
+                if images.normal.size > 0:
+                    nx, ny, nz = s[NX + lane], s[NY + lane], s[NZ + lane]
+                    _write_turned(images.normal[y, x], rotation, nx, ny, nz)
                 if images.position.size > 0:
                     reach = t[lane] if instance[lane] >= 0 else np.float32(0.0)
                     px, py, pz = reach * d[0, lane], reach * d[1, lane], reach * d[2, lane]
@@ -220,14 +226,12 @@ def write_surface(
 
 
 @inline
-def _write_normal(y, x, lane, d, rotation, s, images):
-    nx, ny, nz = s[NX + lane], s[NY + lane], s[NZ + lane]
-    if images.normal.size > 0:
-        _write_turned(images.normal[y, x], rotation, nx, ny, nz)
-    if images.incidence.size > 0:
-        dx, dy, dz = d[0, lane], d[1, lane], d[2, lane]
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        images.incidence[y, x] = abs(dx * nx + dy * ny + dz * nz) / length
+def _incidence_line(out, at, columns, lane, d, s):
+    for c in range(columns):
+        x, y, z = d[0, lane + c], d[1, lane + c], d[2, lane + c]
+        nx, ny = s[np.uint64(NX) + lane + c], s[np.uint64(NY) + lane + c]
+        nz = s[np.uint64(NZ) + lane + c]
+        out[at + c] = abs(x * nx + y * ny + z * nz) / np.sqrt(x * x + y * y + z * z)
 
 
 @inline
@@ -238,10 +242,18 @@ def _write_turned(out, rotation, x, y, z):
 
 
 @inline
+def _moves(v, a):
+    """Most of the world stands."""
+    return (v[0] != 0.0 or v[1] != 0.0 or v[2] != 0.0) or (
+        a[0] != 0.0 or a[1] != 0.0 or a[2] != 0.0
+    )
+
+
+@inline
 def _write_velocity(out, lane, table, rotation, motion, instance, s):
     """Velocity v + w x r, with r from the shape's origin to the hit point, in world axes."""
     row = instance[lane]
-    if row < 0:
+    if row < 0 or not _moves(motion.velocity[row], motion.angular[row]):
         out[:] = np.float32(0.0)
         return
     entry = table[row]

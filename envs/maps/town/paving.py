@@ -74,7 +74,7 @@ def corner_walks(builder: NetworkBuilder, node: Node) -> None:
         one, two = arm.profile, node.arms[(k + 1) % len(node.arms)].profile
         middle = (one.walk_m - one.kerb_m, two.walk_m - two.kerb_m)
         builder.add_lane(
-            LaneKind.SIDEWALK, corner(node, k, middle),
+            LaneKind.SIDEWALK, lifted(corner(node, k, middle), KERB_HEIGHT_M),
             width_m=min(one.sidewalk_m, two.sidewalk_m), name=f"corner {node.number}.{k}",
         )  # fmt: skip
 

@@ -16,8 +16,9 @@ from fleetloop.envs.maps.builder import NetworkBuilder
 from fleetloop.envs.maps.drafts import Mark
 from fleetloop.envs.maps.kinds import LaneKind, MarkColor, MarkKind, RoadClass
 from fleetloop.envs.maps.polyline import distances, headings
+from fleetloop.envs.maps.strips import lifted
 from fleetloop.envs.maps.town.arms import Arm
-from fleetloop.envs.maps.town.profile import Profile
+from fleetloop.envs.maps.town.profile import KERB_HEIGHT_M, Profile
 
 Floats = npt.NDArray[np.float64]
 
@@ -216,6 +217,7 @@ def _sides(builder: NetworkBuilder, street: BuiltStreet, low: float, high: float
         walk = (street.begin.kerb_s, length - street.end.kerb_s)
         builder.add_lane(
             LaneKind.SIDEWALK,
-            street.line(side * profile.walk_m, *(walk if end else walk[::-1])),
+            lifted(street.line(side * profile.walk_m, *(walk if end else walk[::-1])),
+                   KERB_HEIGHT_M),
             width_m=profile.sidewalk_m, road=street.road, name=f"{street.road} sidewalk",
         )  # fmt: skip

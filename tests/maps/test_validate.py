@@ -91,7 +91,7 @@ def test_a_map_without_streets_is_refused():
 
 def test_the_digest_is_the_same_in_another_process(crossroads):
     code = (
-        "import runpy; made = runpy.run_path('tests/maps/conftest.py');"
+        "import runpy; made = runpy.run_path('tests/conftest.py');"
         "print(made['make_crossroads']().freeze().digest())"
     )
     digests = {

@@ -12,10 +12,6 @@ import numpy.typing as npt
 
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
-    BOX,
-    CYLINDER,
-    DIMS,
-    INSTANCE_ID,
     KIND,
     LANES,
     MATERIAL,
@@ -25,25 +21,19 @@ from fleetloop.envs.trace.layout import (
     MeshArrays,
     TileArrays,
 )
-from fleetloop.envs.trace.light import NIGHT, SNOW, WETNESS, LightArrays
+from fleetloop.envs.trace.light import LightArrays
 from fleetloop.envs.trace.material import (
     COLOR,
     EMISSION,
-    PATTERN,
-    PATTERN_SCALE,
-    PATTERNS,
     ROUGHNESS,
     SPECULAR,
     TEXTURE,
     TEXTURE_PER_M,
 )
-from fleetloop.envs.trace.noise import value_noise
-from fleetloop.envs.trace.procedural import pattern_color
 from fleetloop.envs.trace.surface import (
     NX,
     NY,
     NZ,
-    PZ,
     SURFACE_FLOATS,
     U,
     V,
@@ -63,7 +53,7 @@ from fleetloop.envs.trace.texture import (
 )
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 
 # Offsets of the rows of a tile's record, (k, RECORD_FLOATS) float32; flat, so that loops that write
 # many rows vectorise.
@@ -74,14 +64,9 @@ GLOSS = 9 * LANES  # reflectance at normal incidence
 ROUGH = 10 * LANES
 RECORD_FLOATS = 11 * LANES
 
-FACADE = PATTERNS.index("facade")
-PLAIN = PATTERNS.index("plain")
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
-_WINDOW_GLOSS = np.float32(0.10)
-_LIT_WINDOW = (np.float32(0.10), np.float32(0.062), np.float32(0.026))
-_SNOW_COLOR = np.float32(0.82)
 
 
 @kernel
@@ -112,13 +97,11 @@ def surface_records(
     """
     s = np.zeros(SURFACE_FLOATS, np.float32)
     found = np.empty(LANES, np.int32)
-    out = np.empty(4, np.float32)
     width = np.empty(LANES, np.float32)
     f = np.zeros(TEXTURE_FLOATS, np.float32)
     bits = f.view(np.int32)
     i = np.zeros(TEXTURE_INTEGERS, np.int32)
     pixel = np.float32(pixel_rad)
-    changed = light.numbers[WETNESS] > _ZERO or light.numbers[SNOW] > _ZERO
     for k in range(len(tiles.tiles)):
         table_number = tiles.table_of_tile[k]
         table = instances.table[table_number]
@@ -133,24 +116,18 @@ def surface_records(
             tile_points(entry, row, d, t, instance, s)
             tile_normals(entry, row, integers, meshes, d, instance, primitive, s)
             _plain(row, m, instance, s, r)
-            if look[PATTERN] == PLAIN and look[TEXTURE] < 0:
+            if look[TEXTURE] < 0:
                 continue
             tile_uv(entry, row, integers, meshes, instance, primitive, s)
-            _pixel_widths(d, t, pixel, s, width)
-            if look[TEXTURE] >= 0:
-                metric = m[TEXTURE_PER_M] if integers[KIND] != MESH else _ONE
-                if integers[KIND] == MESH:
-                    _mesh_widths(row, meshes, instance, primitive, width, f)
-                else:
-                    for lane in range(LANES):
-                        f[WIDTH_U + lane] = width[lane] * metric
-                _textured(row, metric, look[TEXTURE], texels, texture_meta, instance, s, f, bits,
-                          i, r)  # fmt: skip
-            if look[PATTERN] != PLAIN:
-                _patterned(entry, row, integers, m, look[PATTERN], light, instance, width, s, out,
-                           r)  # fmt: skip
-        if changed:
-            _weathered(light, table_number, d, t, instance, r)
+            pixel_widths(d, t, pixel, s, width)
+            metric = m[TEXTURE_PER_M] if integers[KIND] != MESH else _ONE
+            if integers[KIND] == MESH:
+                _mesh_widths(row, meshes, instance, primitive, width, f)
+            else:
+                for lane in range(LANES):
+                    f[WIDTH_U + lane] = width[lane] * metric
+            _textured(row, metric, look[TEXTURE], texels, texture_meta, instance, s, f, bits,
+                      i, r)  # fmt: skip
         _facing_sun(light.sun[table_number], instance, r, wanted[k])
 
 
@@ -185,7 +162,7 @@ def _plain(row, m, instance, s, r):
 
 
 @inline
-def _pixel_widths(d, t, pixel, s, width):
+def pixel_widths(d, t, pixel, s, width):
     """Width of each lane's pixel on the surface, metres: the root of its area.
 
     The longer side of the foot print would never glitter, but blurs more; this is between. With
@@ -243,82 +220,3 @@ def _textured(row, metric, texture, texels, texture_meta, instance, s, f, bits, 
     for k in range(LANES):
         s[U + k] /= metric
         s[V + k] /= metric
-
-
-@inline
-def _patterned(entry, row, integers, m, pattern, light, instance, width, s, out, r):
-    """Pattern, lane by lane."""
-    kind, seed = integers[KIND], integers[INSTANCE_ID]
-    foot = entry[DIMS + 2] if kind == BOX else (entry[DIMS + 1] if kind == CYLINDER else _ZERO)
-    night = light.numbers[NIGHT]
-    for k in range(LANES):
-        if instance[k] != row:
-            continue
-        out[0], out[1], out[2] = r[ALBEDO + k], r[ALBEDO + LANES + k], r[ALBEDO + 2 * LANES + k]
-        if pattern == FACADE and _is_top(kind, foot, s[PZ + k]):
-            continue
-        u, v = s[U + k], s[V + k]
-        if kind != MESH:
-            u, v = _surface_place(kind, pattern, foot, s, k)
-        pattern_color(pattern, u, v, width[k], m[PATTERN_SCALE], seed, out)
-        if pattern == FACADE and out[3] > _ZERO:
-            r[GLOSS + k] += min(out[3] * np.float32(2.0), _ONE) * _WINDOW_GLOSS
-            r[ROUGH + k] = np.float32(0.05)
-            if night > _ZERO and out[3] > np.float32(0.62):
-                r[GLOW + k] += night * _LIT_WINDOW[0] * out[3]
-                r[GLOW + LANES + k] += night * _LIT_WINDOW[1] * out[3]
-                r[GLOW + 2 * LANES + k] += night * _LIT_WINDOW[2] * out[3]
-        r[ALBEDO + k] = min(max(out[0], _ZERO), _ONE)
-        r[ALBEDO + LANES + k] = min(max(out[1], _ZERO), _ONE)
-        r[ALBEDO + 2 * LANES + k] = min(max(out[2], _ZERO), _ONE)
-
-
-@inline
-def _is_top(kind, foot, z):
-    return kind == BOX and abs(abs(z) - foot) < np.float32(1e-3)
-
-
-@inline
-def _surface_place(kind, pattern, foot, s, k):
-    """Place on an analytic shape; walls count their height from the shape's foot."""
-    u, v = s[U + k], s[V + k]
-    if (kind == BOX and abs(abs(s[PZ + k]) - foot) >= np.float32(1e-3)) or kind == CYLINDER:
-        v = s[PZ + k] + foot
-    return u, v
-
-
-@inline
-def _weathered(light, table_number, d, t, instance, r):
-    """Rain darkens and glazes what faces up; snow lies on it."""
-    up, turn = light.up[table_number], light.world_R_sensor[table_number]
-    wet, snow = light.numbers[WETNESS], light.numbers[SNOW]
-    for k in range(LANES):
-        if instance[k] < 0:
-            continue
-        above = (
-            r[NORMAL + k] * up[0]
-            + r[NORMAL + LANES + k] * up[1]
-            + r[NORMAL + 2 * LANES + k] * up[2]
-        )
-        if above <= np.float32(0.3):
-            continue
-        x = t[k] * (turn[0, 0] * d[0, k] + turn[0, 1] * d[1, k] + turn[0, 2] * d[2, k])
-        y = t[k] * (turn[1, 0] * d[0, k] + turn[1, 1] * d[1, k] + turn[1, 2] * d[2, k])
-        x, y = x + light.numbers[23], y + light.numbers[24]
-        if wet > _ZERO:
-            pool = value_noise(x * np.float32(0.35), y * np.float32(0.35), 91)
-            film = wet * min(
-                max((pool - np.float32(0.25)) * np.float32(2.2), np.float32(0.25)), _ONE
-            )
-            for i in range(3):
-                r[ALBEDO + i * LANES + k] *= _ONE - np.float32(0.5) * wet
-            r[GLOSS + k] += film * np.float32(0.02)
-            smooth = np.float32(0.30) - np.float32(0.26) * film
-            r[ROUGH + k] = min(r[ROUGH + k], smooth)
-        if snow > _ZERO:
-            lie = value_noise(x * np.float32(0.8), y * np.float32(0.8), 92)
-            cover = (snow * np.float32(1.6) - lie) * np.float32(2.5) * above
-            cover = min(max(cover, _ZERO), _ONE)
-            for i in range(3):
-                r[ALBEDO + i * LANES + k] += cover * (_SNOW_COLOR - r[ALBEDO + i * LANES + k])
-            r[ROUGH + k] += cover * (_ONE - r[ROUGH + k])

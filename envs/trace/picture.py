@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.albedo import RECORD_FLOATS, surface_records
+from fleetloop.envs.trace.decoration import decorate, is_decorated
 from fleetloop.envs.trace.layers import Shaded, composite
 from fleetloop.envs.trace.layout import (
     BLENDED,
@@ -48,6 +49,7 @@ class Painter:
         t_limits: t_min_m and t_max_m of the view.
         has_blended: Whether anything in the scene lets light through.
         falling: Rain and snow.
+        is_decorated: Whether there are patterns or weather on surfaces.
     """
 
     light: LightArrays
@@ -62,6 +64,7 @@ class Painter:
     t_limits: tuple[float, float]
     has_blended: bool
     falling: tuple[Falling, ...]
+    is_decorated: bool
 
 
 def prepare_painter(scene: Scene, view: View) -> Painter:
@@ -70,8 +73,9 @@ def prepare_painter(scene: Scene, view: View) -> Painter:
     table = scene.materials
     # Asking for the looks puts their textures into the pool: it comes first.
     looks = table.looks
+    light = light_arrays(scene.light, view.position_m, view.rotation)
     return Painter(
-        light=light_arrays(scene.light, view.position_m, view.rotation),
+        light=light,
         shading=table.shading,
         looks=looks,
         texels=table.textures.texels,
@@ -83,6 +87,7 @@ def prepare_painter(scene: Scene, view: View) -> Painter:
         t_limits=(view.t_min_m, view.t_max_m),
         has_blended=bool((scene.row_integers[:, FLAGS] & BLENDED).any()),
         falling=falling(scene.light, view.seed),
+        is_decorated=is_decorated(looks, light.numbers),
     )
 
 
@@ -156,6 +161,18 @@ def _shade(
         record,
         wanted,
     )
+    if painter.is_decorated:
+        decorate(
+            tiles,
+            instances,
+            meshes,
+            gbuffer,
+            painter.shading,
+            painter.looks,
+            light,
+            painter.pixel_rad,
+            record,
+        )
     if painter.is_day:
         shadow = np.empty((count, LANES), np.uint8)
         sun_shadow(tiles, instances, meshes, gbuffer, light.sun, wanted, SEE_THROUGH, shadow)

@@ -153,16 +153,24 @@ def _mesh_normals(entry, row, integers, meshes, instance, primitive, s):
     """Triangle by triangle over all lanes while there are few, then lane by lane."""
     smooth = (meshes.meta[integers[MESH_INDEX], MESH_FLAGS] & HAS_NORMALS) != 0
     last = np.int32(-1)
-    for _ in range(_FEW_TRIANGLES):
-        last = _next_triangle(row, last, instance, primitive)
+    # One call for both ways: what it inlines is most of what there is to compile.
+    for step in range(_FEW_TRIANGLES + LANES):
+        last, triangle, begin, end = _step(step, last, row, instance, primitive)
         if last == _NO_MORE:
             return
-        _facet_normals(entry, row, last, 0, LANES, smooth, meshes, instance, primitive, s)
-    for k in range(LANES):
-        if instance[k] == row and primitive[k] > last:
-            _facet_normals(
-                entry, row, primitive[k], k, k + 1, smooth, meshes, instance, primitive, s
-            )
+        if begin < end:
+            _facet_normals(entry, row, triangle, begin, end, smooth, meshes, instance, primitive, s)
+
+
+@inline
+def _step(step, last, row, instance, primitive):
+    """The last triangle done over all lanes, the one to do next, and on which lanes."""
+    if step < _FEW_TRIANGLES:
+        last = _next_triangle(row, last, instance, primitive)
+        return last, last, 0, LANES
+    k = step - _FEW_TRIANGLES
+    left = instance[k] == row and primitive[k] > last
+    return last, primitive[k], k, k + 1 if left else k
 
 
 @inline
@@ -311,14 +319,12 @@ def _mesh_uv(row, integers, meshes, instance, primitive, s):
                 s[V + k] = s[PY + k]
         return
     last = np.int32(-1)
-    for _ in range(_FEW_TRIANGLES):
-        last = _next_triangle(row, last, instance, primitive)
+    for step in range(_FEW_TRIANGLES + LANES):
+        last, triangle, begin, end = _step(step, last, row, instance, primitive)
         if last == _NO_MORE:
             return
-        _facet_uv(row, last, 0, LANES, meshes, instance, primitive, s)
-    for k in range(LANES):
-        if instance[k] == row and primitive[k] > last:
-            _facet_uv(row, primitive[k], k, k + 1, meshes, instance, primitive, s)
+        if begin < end:
+            _facet_uv(row, triangle, begin, end, meshes, instance, primitive, s)
 
 
 @inline

@@ -24,13 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.bvh import MAX_DEPTH
+from fleetloop.envs.trace.culling import gather_discs, shading
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
     BOX,
     CENTER,
     CYLINDER,
     DIMS,
-    FLAGS,
     KIND,
     LANES,
     MESH,
@@ -103,6 +103,8 @@ def sun_shadow(
     n_rows = len(instances.rows)
     discs = np.empty((n_rows, 4), np.float32)
     of_block = np.empty(n_rows, np.int32)
+    columns = np.empty((4, n_rows), np.float32)
+    inside = np.empty(n_rows, np.int32)
     boxes = np.empty((len(tiles.tiles), 5), np.float32)
     box = np.empty(5, np.float32)
     axes = np.empty(9, np.float32)
@@ -116,12 +118,11 @@ def sun_shadow(
             last_table = table_number
             _sun_axes(sun[table_number], axes)
             _fill_discs(table, axes, discs)
+            gather_discs(discs, instances.rows, skip_flags, columns)
         end = _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box)
         n_block = 0
-        for row in range(n_rows):
-            of_block[n_block] = row
-            casts = (instances.rows[row, FLAGS] & skip_flags) == 0
-            n_block += 1 if casts and _shades(discs[row], box) else 0
+        if box[0] <= box[1]:
+            n_block = shading(columns, box, inside, of_block)
         for k in range(begin, end):
             shadow[k, :] = 0
             if boxes[k, 0] > boxes[k, 1]:

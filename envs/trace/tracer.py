@@ -116,6 +116,7 @@ class Frame:
     painter: Painter | None
     edges: EdgeImages | None
     previous: Frame | None
+    table: npt.NDArray[np.float32] | None
 
     @property
     def moment(self) -> Moment:
@@ -161,7 +162,11 @@ def prepare(scene: Scene, view: View) -> Frame:
         None if view.outputs.isdisjoint({"hdr", "rgb"}) else prepare_painter(scene, view),
         None,
         None,
+        None,
     )
+    if rays.n_slots == 1:
+        # All chunks share the table of the one slot.
+        frame = replace(frame, table=_tables(frame, np.zeros(1, np.int32)))
     if view.antialias and frame.painter is not None:
         size = (rays.height, rays.width)
         frame = replace(
@@ -191,6 +196,7 @@ def _previous(frame: Frame) -> Frame:
         surface=None,
         painter=None,
         edges=None,
+        table=None,
     )
 
 
@@ -210,6 +216,12 @@ def place_and_see(frame: Frame, chunk: Chunk) -> tuple[InstanceArrays, GBuffer]:
 
 
 def _placed(frame: Frame, slots: npt.NDArray[np.int32]) -> InstanceArrays:
+    """The instances, seen from some time slots; their rows may be written."""
+    table = frame.table if frame.table is not None else _tables(frame, slots)
+    return InstanceArrays(table, frame.rows.copy())
+
+
+def _tables(frame: Frame, slots: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     """Instance tables of some time slots."""
     view = frame.view
     table = np.empty((len(slots), len(frame.rows), ICOLS), np.float32)
@@ -223,7 +235,7 @@ def _placed(frame: Frame, slots: npt.NDArray[np.int32]) -> InstanceArrays:
         frame.time_offset_s,
         table,
     )
-    return InstanceArrays(table, frame.rows.copy())
+    return table
 
 
 def _nothing_met(count: int, t_max_m: float) -> GBuffer:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.bvh import MAX_DEPTH
+from fleetloop.envs.trace.culling import gather_spheres, touching
 from fleetloop.envs.trace.intersect import (
     DX,
     DY,
@@ -43,7 +44,6 @@ from fleetloop.envs.trace.layout import (
     CLOSED,
     COUNT,
     CYLINDER,
-    FLAGS,
     KIND,
     LANES,
     LINK,
@@ -96,18 +96,20 @@ def visibility(
     of_tile = np.empty(n_rows, np.int32)
     stack = np.empty(2 * MAX_DEPTH, np.int32)
     planes = np.empty(15, np.float32)
-    n_block = 0
-    last_block = last_table = -1
+    columns = np.empty((4, n_rows), np.float32)
+    inside = np.empty(n_rows, np.int32)
+    n_block, last_block, last_table = 0, -1, -1
     for k in range(len(tiles.tiles)):
         tile = tiles.tiles[k]
         block = tiles.block_of_tile[tile]
         table = instances.table[tiles.table_of_tile[k]]
-        if block != last_block or tiles.table_of_tile[k] != last_table:
-            last_block = block
+        if tiles.table_of_tile[k] != last_table:
             last_table = tiles.table_of_tile[k]
-            n_block = _cull_block(
-                table, instances.rows, tiles.block_bounds[block], skip_flags, of_block
-            )
+            last_block = -1
+            gather_spheres(table, instances.rows, skip_flags, columns)
+        if block != last_block:
+            last_block = block
+            n_block = touching(columns, tiles.block_bounds[block], inside, of_block)
         bounds = tiles.bounds[tile]
         n_tile = _cull_tile(table, bounds, of_block, n_block, of_tile, near)
         if n_tile == 0:
@@ -136,17 +138,6 @@ def visibility(
                 hit_cylinder(entry, row, f, i)
             reach = farthest(f, bits)
         _store(k, gbuffer, f, i)
-
-
-@inline
-def _cull_block(table, rows, bounds, skip_flags, kept):
-    """Rows whose bounding sphere touches a pyramid; returns how many."""
-    count = 0
-    for row in range(len(rows)):
-        kept[count] = row
-        seen = (rows[row, FLAGS] & skip_flags) == 0 and _touches(table[row], bounds)
-        count += 1 if seen else 0
-    return count
 
 
 @inline

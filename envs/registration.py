@@ -7,7 +7,7 @@ Adding a task or a robot is one file and one line here. Users add their own with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import gymnasium as gym
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fleetloop.envs.robots.base import Robot
     from fleetloop.envs.sensors.base import SensorConfig
     from fleetloop.envs.tasks.base import Task
+
+_Rate = TypeVar("_Rate", int, float)
 
 TASKS: Registry[type[Task]] = Registry(
     "task",
@@ -114,8 +116,8 @@ def make_env(
         robot_options=to_json(robot_config),
         light=to_json(dict(light or {})),
         obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
-        control_hz=_rate(control_hz, robot_object, "control_hz", 10.0),
-        physics_hz=int(_rate(physics_hz, robot_object, "physics_hz", 240)),
+        control_hz=_asked_or_own(control_hz, robot_object, "control_hz", 10.0),
+        physics_hz=_asked_or_own(physics_hz, robot_object, "physics_hz", 240),
     )
     task_object = task_class(task_config)
     return RobotEnv(config, task_object, robot_object, render_mode, threads=threads)
@@ -140,9 +142,10 @@ def _config(owner: Any, options: Mapping[str, Any] | None) -> Any:  # noqa: ANN4
     return from_json(owner.CONFIG, to_json(dict(options or {})))
 
 
-def _rate(asked: float | None, robot: Robot, name: str, usual: float) -> float:
-    """The rate that was asked for, else the robot's own, which a robot need not have."""
-    return float(getattr(robot, name, usual)) if asked is None else asked
+def _asked_or_own(asked: _Rate | None, robot: Robot, name: str, usual: _Rate) -> _Rate:
+    """The rate that was asked for, as it was, else the robot's own, which a robot need not have."""
+    own: _Rate = getattr(robot, name, usual)
+    return own if asked is None else asked
 
 
 def _rig(

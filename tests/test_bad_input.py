@@ -86,7 +86,7 @@ ROWS = [
     (lambda: make_env(LANE, robot="cra"), UnknownNameError, "Did you mean 'car'"),
     (lambda: make_env(LANE, rig="fornt"), UnknownNameError, "Did you mean 'front'"),
     (lambda: SENSORS.get("ldar"), UnknownNameError, "Did you mean 'lidar'"),
-    (lambda: EXPERTS.get("nope"), UnknownNameError, "Known: fleetloop/LaneFollow-v0"),
+    (lambda: EXPERTS.get("nope"), UnknownNameError, "Known: .*fleetloop/LaneFollow-v0"),
     (lambda: MATERIALS.get("asfalt"), UnknownNameError, "asphalt"),
     (lambda: beam_table("hdl32"), UnknownNameError, "hdl32e"),
     (lambda: register_task("me/Unknown-v0"), UnknownNameError, "me/Unknown-v0"),

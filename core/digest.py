@@ -43,6 +43,8 @@ class EpisodeDigest:
         for event in step.events:
             self._add_text(f"event {event.t_ns} {event.kind} {canonical_json(event.detail)}")
         self._add_arrays(step.truth)
+        self._add_text("goal")
+        self._add_arrays(step.goal)
 
     def add_objects(self, objects: Objects) -> None:
         """Adds the true objects of one instant, all of them."""

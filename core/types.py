@@ -83,6 +83,7 @@ class Step:
         truncated: A limit of time or place ended it.
         events: What happened during the step.
         truth: Privileged state for experts, labels and metrics; never part of an observation.
+        goal: What the task told the agent after the step, by field of its goal schema.
     """
 
     index: int
@@ -93,6 +94,7 @@ class Step:
     truncated: bool
     events: tuple[Event, ...]
     truth: Mapping[str, AnyArray]
+    goal: Mapping[str, AnyArray] = field(default_factory=dict)
 
     @property
     def reward(self) -> float:

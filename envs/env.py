@@ -239,6 +239,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             truncated=truncated,
             events=verdict.events,
             truth=self._truth(),
+            goal={name: frozen_array(array) for name, array in self._goal().items()},
         )
         info = self._info(verdict)
         return self._observation(), self.last_step.reward, verdict.terminated, truncated, info
@@ -361,11 +362,15 @@ class RobotEnv(gym.Env[Observation, Action]):
                 arrays = [sample.data[name] for sample in padded]
                 stacked = arrays[-1].copy() if history == 1 else np.stack(arrays)
                 result[f"{sensor}{SEPARATOR}{name}"] = as_observed(stacked)
+        goal = self._goal() if self.last_step is None else self.last_step.goal
+        for name in observable(self.task.goal_schema):
+            result[f"goal{SEPARATOR}{name}"] = as_observed(goal[name].copy())
+        return result
+
+    def _goal(self) -> dict[str, npt.NDArray[Any]]:
         goal = self.task.goal(self.stage, self.robot)
         self.task.goal_schema.check(goal, "goal")
-        for name in observable(self.task.goal_schema):
-            result[f"goal{SEPARATOR}{name}"] = as_observed(goal[name])
-        return result
+        return goal
 
     def _truth(self) -> dict[str, npt.NDArray[Any]]:
         truth = self.task.truth(self.stage, self.robot)

@@ -160,6 +160,7 @@ class WebDataset:
                     if field.privileged:
                         yield Dropped(source=f"{sensor}.{name}", reason="labels=false")
         yield Dropped(source="step.truth", reason="privileged; it stays in the log")
+        yield Dropped(source="step.goal", reason="it stays in the log")
 
 
 def _told(

@@ -9,7 +9,7 @@
     message Event   { int64 t_ns = 1; string kind = 2; string detail_json = 3; }
     message Step    { int64 index = 1; int64 t_ns = 2; Array action = 3; repeated Term reward = 4;
                       bool terminated = 5; bool truncated = 6; repeated Event events = 7;
-                      repeated Array truth = 8; }
+                      repeated Array truth = 8; repeated Array goal = 9; }
     message Objects { int64 t_ns = 1; bool complete = 2; repeated string names = 3;
                       repeated string key_point_names = 4; repeated Array arrays = 5; }
 
@@ -67,6 +67,7 @@ _MESSAGES: Mapping[str, Mapping[str, str]] = {
         "truncated": "bool",
         "events": "Event*",
         "truth": "Array*",
+        "goal": "Array*",
     },
     "Objects": {
         "t_ns": "int64",

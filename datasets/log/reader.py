@@ -254,6 +254,7 @@ def step_of(message: Any) -> Step:  # noqa: ANN401 - a protobuf class made at ru
         truncated=message.truncated,
         events=events,
         truth=get_arrays(message.truth),
+        goal=get_arrays(message.goal),
     )
 
 

@@ -272,6 +272,8 @@ class _OpenEpisode:
             message.events.add(t_ns=event.t_ns, kind=event.kind, detail_json=detail)
         for name, array in step.truth.items():
             put_array(message.truth.add(), name, array)
+        for name, array in step.goal.items():
+            put_array(message.goal.add(), name, array)
         self._add_at("/step", message, step.t_ns, step.t_ns, step.index)
         for event in step.events:
             line = Log(level=Log.INFO, message=f"{event.kind} {to_json(event.detail)}", name="task")

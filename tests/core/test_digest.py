@@ -33,6 +33,7 @@ STEP = Step(
     truncated=False,
     events=(Event(t_ns=90, kind="bump", detail={"with": "wall"}),),
     truth={"speed": np.array(1.0)},
+    goal={"place": np.float32([3.0])},
 )
 
 
@@ -78,6 +79,8 @@ def test_any_change_of_a_sample_shows(change):
         {"events": (replace(STEP.events[0], kind="bang"),)},
         {"events": (replace(STEP.events[0], detail={"with": "kerb"}),)},
         {"truth": {"speed": np.array(-1.0)}},
+        {"goal": {"place": np.float32([-3.0])}},
+        {"goal": {}, "truth": STEP.truth | STEP.goal},
         {"truth": {"speed": np.array([1.0])}},
         {"truth": {}},
     ],

@@ -80,6 +80,7 @@ def make_step(index: int, rng: np.random.Generator) -> Step:
         truncated=False,
         events=events if index == 2 else (),
         truth={"speed_m_s": np.array(1.5), "path_m": rng.normal(size=(4, 2))},
+        goal={"place_m": frozen_array(rng.normal(size=2), np.float32)},
     )
 
 

@@ -13,18 +13,34 @@ import numpy as np
 import pytest
 
 from fleetloop.envs.trace.look import look
+from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.shapes import Box, Plane, Sphere
+from fleetloop.envs.trace.shapes import Box, Cylinder, Plane, Sphere
+from fleetloop.envs.trace.texture import Texture
 
 
-def picture(threads):
-    """Digest of a picture that takes every stage of shading."""
+def scene_of_boxes():
     scene = Scene()
     scene.add(Plane())
     scene.add(Box((0.3, 0.3, 0.3)), (2.0, 0.2, 0.3), (0.1, 0.2, 0.3, 1.0))
     scene.add(Sphere(0.4), (2.5, -0.8, 0.5))
+    return scene
+
+
+def squares():
+    bright = np.indices((16, 16)).sum(axis=0)[..., None] % 2 * np.array([255, 200, 90])
+    return Texture(bright.astype(np.uint8))
+
+
+def picture(threads):
+    """Digest of a picture that takes every stage of shading."""
     images = look(
-        scene, (-1.0, 0.0, 1.0), (2.0, 0.0, 0.3), width_px=320, height_px=240, threads=threads
+        scene_of_boxes(),
+        (-1.0, 0.0, 1.0),
+        (2.0, 0.0, 0.3),
+        width_px=320,
+        height_px=240,
+        threads=threads,
     )
     data = b"".join(np.ascontiguousarray(images[name]).tobytes() for name in sorted(images))
     return hashlib.sha256(data).hexdigest()
@@ -76,6 +92,26 @@ def test_a_child_forked_after_threads_were_used_traces_the_same(threads):
     context = multiprocessing.get_context("fork")
     assert in_child(context, threads) == wanted
     assert picture(2) == wanted  # and the parent's own threads live on
+
+
+def test_a_scene_travels_to_spawned_workers():
+    """As by `AsyncVectorEnv` and data loaders: a new interpreter gets a scene for each frame."""
+    scene = scene_of_boxes()
+    scene.add(Cylinder(0.2, 0.4), (1.5, 0.6, 0.4), material=Material(texture=squares()))
+    start = scene.poses().position_m
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        answers = []
+        for step in range(4):
+            place = start[1:] + np.array([0.0, 0.1 * step, 0.0])
+            turn = np.tile([0.0, 0.0, 0.0, 1.0], (len(place), 1))
+            scene.set_poses(scene.handles[1:], place, turn)
+            asked = (scene, (-1.0, 0.0, 1.0), (2.0, 0.0, 0.3))
+            size = {"width_px": 160, "height_px": 120, "threads": 1 + step % 2}
+            there = pool.apply_async(look, asked, size).get(timeout=120)
+            answers.append((there, look(*asked, **size)))
+    for there, here in answers:
+        assert there.keys() == here.keys()
+        assert all(np.array_equal(there[name], here[name]) for name in here)
 
 
 def test_a_fresh_process_traces_the_same():

@@ -1,8 +1,8 @@
 """The Gymnasium environment: wires a task, a robot, a stage and a sensor rig together.
 
 No physics, no sensor and no reward is computed here; this file says only in which order things
-happen. Within one `step`, for each physics tick: the robot's forces, the world's tick, the captures
-that are due. After the last tick the task judges, and the observation is what has arrived by then.
+happen. Within one `step`: what moves by itself moves, then robot and world advance from capture to
+capture. After the last tick the task judges, and the observation is what has arrived by then.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from fleetloop.core.rng import MAX_SEED, check_seed, child_generator
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Sample, Step, frozen_array
 from fleetloop.core.versions import installed_versions
+from fleetloop.envs.bodies import Physics
 from fleetloop.envs.render import FollowCamera, render_following
 from fleetloop.envs.rig import RigSnapshot, SensorRig
-from fleetloop.envs.robots.base import Robot
+from fleetloop.envs.robots.base import Advancing, Robot, check_physics
 from fleetloop.envs.sensors import SENSORS
 from fleetloop.envs.sensors.base import SensorConfig
 from fleetloop.envs.spaces import SEPARATOR, as_observed, observable, observation_space
 from fleetloop.envs.stage import Stage, StageSnapshot
-from fleetloop.envs.tasks.base import Task, Verdict
+from fleetloop.envs.tasks.base import Living, Task, Verdict
 from fleetloop.envs.trace.light import Light
 
 ObsMode = Literal["state", "camera", "range", "all"]
@@ -62,6 +63,7 @@ class EnvConfig:
             task sets. Light is seen, never felt: the motion stays the same to the last bit.
         control_hz: Steps per second of simulated time; must divide the physics rate.
         physics_hz: Ticks per second.
+        physics: `full`, or `fast` without an engine, for robots that support it.
 
     Raises:
         ConfigError: A value is out of range.
@@ -76,8 +78,13 @@ class EnvConfig:
     light: Mapping[str, Any] = field(default_factory=dict)
     control_hz: float = 10.0
     physics_hz: int = 240
+    physics: Physics = "full"
 
     def __post_init__(self) -> None:
+        if self.physics not in get_args(Physics):
+            raise ConfigError(
+                f"The physics {self.physics!r} is none of: {', '.join(get_args(Physics))}."
+            )
         if self.obs_mode not in get_args(ObsMode):
             raise ConfigError(
                 f"The obs_mode {self.obs_mode!r} is none of: {', '.join(get_args(ObsMode))}."
@@ -138,6 +145,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             )
         if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 64:
             raise ConfigError(f"threads is {threads!r}: use a whole number from 1 to 64.")
+        check_physics(config.robot, robot, config.physics)
         self.config = config
         self.render_mode = render_mode
         self.threads = threads
@@ -146,7 +154,9 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.rate = TickRate(config.physics_hz)
         self._ticks_per_step = self.rate.period_ticks(config.control_hz, "control rate")
         self.rig = SensorRig(_sensors_of_mode(config), self.rate)
-        self.stage = Stage(self.rate)
+        self.stage = Stage(self.rate, config.physics)
+        self._living = task if isinstance(task, Living) else None
+        self._advance = robot.advance if isinstance(robot, Advancing) else self._tick_by_tick
         spec = robot.action_spec
         self.action_space = gym.spaces.Box(spec.low, spec.high, dtype=np.float32)
         spaces = {name: (s.schema, s.config.history) for name, s in self.rig.sensors.items()}
@@ -222,9 +232,12 @@ class RobotEnv(gym.Env[Observation, Action]):
             raise StateError("The episode has not begun or is over: call reset before step.")
         applied = self.robot.action_spec.checked(action)
         self.robot.command(applied)
+        end = self.stage.world.tick + self._ticks_per_step
+        if self._living is not None:
+            self._living.advance(self.stage, self.robot, self.t_ns, self.rate.ns(end))
         records: list[Sample | Objects] = []
-        for _ in range(self._ticks_per_step):
-            records.extend(self._tick())
+        while self.stage.world.tick < end:
+            records.extend(self._to_next_capture(end))
         self._step_index += 1
         verdict = self.task.judge(self.stage, self.robot, self.t_ns)
         truncated = not verdict.terminated and self.t_ns >= self.task.max_duration_s * 1e9
@@ -322,24 +335,37 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.last_records = tuple(records)
         self.last_samples = tuple(r for r in self.last_records if isinstance(r, Sample))
 
-    def _tick(self) -> Sequence[Sample | Objects]:
-        self.robot.before_tick()
-        self.stage.world.step()
-        self.robot.after_tick()
+    def _to_next_capture(self, end: int) -> Sequence[Sample | Objects]:
+        """Advances until something captures, at the latest to a tick; returns what did."""
         tick = self.stage.world.tick
-        if self.rig.tracked_links:
-            self.rig.track(tick, self.robot.link_poses(self.rig.tracked_links))
-        due = self.rig.due(tick)
-        if not due:
+        tracked = self.rig.tracked_links
+        if tracked:
+            until = tick + 1
+        else:
+            due = self.rig.next_due(tick)
+            until = end if due is None else min(end, due)
+        self._advance(until - tick)
+        if tracked:
+            self.rig.track(until, self.robot.link_poses(tracked))
+        names = self.rig.due(until)
+        if not names:
             return ()
-        looks = self.rig.looks(due)
+        looks = self.rig.looks(names)
         if looks:
             self._pose_looks()
         return self._capture(first=False, looks=looks)
 
+    def _tick_by_tick(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self.robot.before_tick()
+            self.stage.world.step()
+            self.robot.after_tick()
+
     def _pose_looks(self) -> None:
         self.stage.sync()
         self.robot.pose_looks()
+        if self._living is not None:
+            self._living.pose_looks(self.stage, self.t_ns)
 
     def _capture(self, *, first: bool, looks: bool) -> list[Sample | Objects]:
         objects = [self.stage.objects(self.t_ns)] if looks else []

@@ -77,6 +77,7 @@ def make_env(
     light: Mapping[str, Any] | None = None,
     control_hz: float | None = None,
     physics_hz: int | None = None,
+    physics: str = "full",
     threads: int = 1,
 ) -> RobotEnv:
     """Builds an environment.
@@ -93,7 +94,10 @@ def make_env(
         light: Fields of `Light` that differ from what the task sets, such as
             `{"sun_elevation_rad": 0.1, "fog_visibility_m": 80.0}`.
         control_hz: Steps per second of simulated time; what the robot says if None, else 10.
-        physics_hz: Physics ticks per second; what the robot says if None, else 240.
+        physics_hz: Physics ticks per second; what the robot says if None, else 240, and 100 in
+            fast physics. The rates of all sensors must divide it.
+        physics: `full` (PyBullet), or `fast` for learning: no engine, robots move by themselves,
+            collisions are told and not felt.
         threads: Threads that trace rays.
 
     Raises:
@@ -117,7 +121,8 @@ def make_env(
         light=to_json(dict(light or {})),
         obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
         control_hz=_asked_or_own(control_hz, robot_object, "control_hz", 10.0),
-        physics_hz=_asked_or_own(physics_hz, robot_object, "physics_hz", 240),
+        physics_hz=_physics_hz(physics_hz, robot_object, physics),
+        physics=physics,  # type: ignore[arg-type]  # likewise
     )
     task_object = task_class(task_config)
     return RobotEnv(config, task_object, robot_object, render_mode, threads=threads)
@@ -146,6 +151,13 @@ def _asked_or_own(asked: _Rate | None, robot: Robot, name: str, usual: _Rate) ->
     """The rate that was asked for, as it was, else the robot's own, which a robot need not have."""
     own: _Rate = getattr(robot, name, usual)
     return own if asked is None else asked
+
+
+def _physics_hz(asked: int | None, robot: Robot, physics: str) -> int:
+    fast = physics == "fast"
+    return _asked_or_own(
+        asked, robot, "fast_physics_hz" if fast else "physics_hz", 100 if fast else 240
+    )
 
 
 def _rig(

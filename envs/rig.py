@@ -149,6 +149,10 @@ class SensorRig:
         """Sensors that capture at this tick."""
         return tuple(name for name, plan in self.schedules.items() if plan.is_due(tick))
 
+    def next_due(self, tick: int) -> int | None:
+        """The first tick after this one at which a sensor captures; None without sensors."""
+        return min((_next(plan, tick) for plan in self.schedules.values()), default=None)
+
     def looks(self, names: Sequence[str]) -> bool:
         """Whether one of these sensors may ask for rays."""
         return any(self.sensors[name].config.LOOKS for name in names)
@@ -325,6 +329,10 @@ def _schedule(config: SensorConfig, rate: TickRate) -> Schedule:
     period = rate.period_ticks(config.rate_hz, f"rate of sensor {config.name!r}")
     # The nearest tick but for those of the next period: 0.29 of 100 ticks is 28.999... in floats.
     return Schedule(period, min(round(config.phase * period), period - 1))
+
+
+def _next(plan: Schedule, tick: int) -> int:
+    return plan.phase_ticks + (plan.sequence(tick) + 1) * plan.period_ticks
 
 
 def _start(sensor: Sensor, seed: int) -> _Channel:

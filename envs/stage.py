@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,18 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_multiply, rotate
 from fleetloop.core.objects import Objects
 from fleetloop.core.semantics import SemanticClass
+from fleetloop.envs.bodies import Part, Physics, PhysicsWorld, Substance, WorldSnapshot
+from fleetloop.envs.ground import FlatGround as FlatGround
+from fleetloop.envs.ground import Ground
+from fleetloop.envs.kinematic import KinematicWorld
 from fleetloop.envs.objects import BookSnapshot, ObjectBook
 from fleetloop.envs.sensors.base import Surroundings
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.shapes import Shape
-from fleetloop.envs.world import Part, Substance, World, WorldSnapshot
+
+if TYPE_CHECKING:
+    from fleetloop.envs.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,27 +48,6 @@ class Look:
     material: Material
     semantic: SemanticClass
     body_T_look: Pose = field(default_factory=Pose.identity)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlatGround:
-    """What wheels and feet stand on: level ground.
-
-    Attributes:
-        height_m: Of the surface.
-        friction: 0.9 to 1.1 dry, 0.6 wet, 0.25 snow, 0.1 ice.
-    """
-
-    height_m: float = 0.0
-    friction: float = 1.0
-
-    def heights_m(self, points_m: FloatArray) -> FloatArray:
-        """Heights (n,) under points (n, 2), world."""
-        return np.full(len(points_m), self.height_m)
-
-    def frictions(self, points_m: FloatArray) -> FloatArray:
-        """Friction (n,) at points (n, 2), world."""
-        return np.full(len(points_m), self.friction)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -97,9 +83,11 @@ class Stage:
 
     Args:
         rate: Physics ticks per second.
+        physics: `full` is PyBullet, `fast` has no engine.
 
     Attributes:
-        world: Bodies.
+        physics: As given.
+        world: Bodies; see also `bullet` and `kinematic`.
         scene: Shapes and light; a new one for each episode.
         surroundings: Air and place; may be replaced while an episode is built. Its rain and fog are
             those of `scene.light`: there is one weather, for cameras and range sensors alike.
@@ -107,11 +95,12 @@ class Stage:
         things: By name.
     """
 
-    def __init__(self, rate: TickRate) -> None:
-        self.world = World(rate)
+    def __init__(self, rate: TickRate, physics: Physics = "full") -> None:
+        self.physics = physics
+        self.world = _world(rate, physics)
         self.scene = Scene()
         self._surroundings = Surroundings()
-        self.ground = FlatGround()
+        self.ground: Ground = FlatGround()
         self.things: dict[str, Thing] = {}
         self._moving: list[Thing] = []
         self._book = ObjectBook()
@@ -125,6 +114,36 @@ class Stage:
         self.things = {}
         self._moving = []
         self._book = ObjectBook()
+
+    @property
+    def bullet(self) -> World:
+        """The world, where a body needs PyBullet itself, such as one with joints.
+
+        Raises:
+            ConfigError: Physics is fast.
+        """
+        from fleetloop.envs.world import World
+
+        if not isinstance(self.world, World):
+            raise ConfigError(
+                "This needs forces and joints, and fast physics has none: make the environment "
+                "with physics='full'."
+            )
+        return self.world
+
+    @property
+    def kinematic(self) -> KinematicWorld:
+        """The world, where a robot moves itself.
+
+        Raises:
+            ConfigError: Physics is full.
+        """
+        if not isinstance(self.world, KinematicWorld):
+            raise ConfigError(
+                "A robot that moves itself needs fast physics: make the environment with "
+                "physics='fast'."
+            )
+        return self.world
 
     @property
     def surroundings(self) -> Surroundings:
@@ -272,3 +291,12 @@ class Stage:
             semantic=int(look.semantic),
             instance_id=instance_id,
         )
+
+
+def _world(rate: TickRate, physics: Physics) -> PhysicsWorld:
+    if physics == "fast":
+        return KinematicWorld(rate)
+    # Not before it is needed: fast physics works where PyBullet is not installed.
+    from fleetloop.envs.world import World
+
+    return World(rate)

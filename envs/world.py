@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,10 @@ import numpy as np
 from fleetloop.core.clock import TickRate
 from fleetloop.core.errors import ConfigError, MissingDependencyError, StateError
 from fleetloop.core.frames import FloatArray, Pose
+from fleetloop.envs.bodies import Contact as Contact
+from fleetloop.envs.bodies import Part as Part
+from fleetloop.envs.bodies import Substance as Substance
+from fleetloop.envs.bodies import WorldSnapshot as WorldSnapshot
 from fleetloop.envs.trace.shapes import (
     Box,
     Capsule,
@@ -41,80 +44,6 @@ except ImportError as error:  # pragma: no cover - depends on the installation
     ) from error
 
 SOLVER_ITERATIONS = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One collision shape of a body.
-
-    Attributes:
-        shape: Any shape of the tracer; meshes collide as their convex hull unless the body is
-            fixed.
-        body_T_part: Where it sits in the body.
-    """
-
-    shape: Shape
-    body_T_part: Pose
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Substance:
-    """How a body feels to others and to the solver.
-
-    Attributes:
-        mass_kg: Mass; 0 for a fixed or kinematic body.
-        inertia_kg_m2: Diagonal about the centre of mass, body axes; None computes it from shapes.
-        com_m: Centre of mass in the body frame.
-        friction: Coulomb coefficient; PyBullet multiplies those of both bodies.
-        restitution: 0 sticks, 1 bounces back.
-        linear_damping, angular_damping: Share of speed lost per second; 0 as in nature.
-    """
-
-    mass_kg: float = 0.0
-    inertia_kg_m2: tuple[float, float, float] | None = None
-    com_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    friction: float = 0.8
-    restitution: float = 0.0
-    linear_damping: float = 0.0
-    angular_damping: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.mass_kg >= 0.0:
-            raise ConfigError(f"The mass of a body is {self.mass_kg} kg: it must be 0 or more.")
-        if not self.friction >= 0.0:
-            raise ConfigError(f"The friction of a body is {self.friction}: it must be 0 or more.")
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """One touching point between two bodies.
-
-    Attributes:
-        body, other: Bodies; forces are those on `body`.
-        link, other_link: Links, -1 for the base.
-        position_m: Where, world, (3,).
-        normal: Unit normal from `other` to `body`, world, (3,).
-        force_n: Normal and friction force on `body`, world, (3,).
-        distance_m: Negative where the bodies overlap.
-    """
-
-    body: int
-    other: int
-    link: int
-    other_link: int
-    position_m: FloatArray
-    normal: FloatArray
-    force_n: FloatArray
-    distance_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class WorldSnapshot:
-    """A state to come back to; it dies with its world."""
-
-    tick: int
-    state_id: int
-    generation: int
 
 
 class World:
@@ -280,7 +209,7 @@ class World:
     def snapshot(self) -> WorldSnapshot:
         """Keeps the whole state, contact cache included; free it with `release`."""
         state_id = pb.saveState(physicsClientId=self._client)
-        return WorldSnapshot(self.tick, state_id, self._generation)
+        return WorldSnapshot(tick=self.tick, generation=self._generation, content=state_id)
 
     def restore(self, snapshot: WorldSnapshot) -> None:
         """Goes back to a snapshot of the same episode.
@@ -292,13 +221,13 @@ class World:
             raise StateError(
                 "The snapshot belongs to an episode that is over: restore before the next reset."
             )
-        pb.restoreState(snapshot.state_id, physicsClientId=self._client)
+        pb.restoreState(snapshot.content, physicsClientId=self._client)
         self.tick = snapshot.tick
 
     def release(self, snapshot: WorldSnapshot) -> None:
         """Frees a snapshot's memory; nothing happens when it is gone already."""
         if snapshot.generation == self._generation:
-            pb.removeState(snapshot.state_id, physicsClientId=self._client)
+            pb.removeState(snapshot.content, physicsClientId=self._client)
 
     def close(self) -> None:
         """Disconnects the client. Closing twice does no harm."""

@@ -15,11 +15,11 @@ import numpy as np
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.core.semantics import SemanticClass
+from fleetloop.envs.bodies import Part, Substance
 from fleetloop.envs.stage import FlatGround, Look, Stage
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Cylinder, Plane, Shape
-from fleetloop.envs.world import Part, Substance
 
 GROUND = "ground"
 _TRIES = 60

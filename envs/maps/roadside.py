@@ -15,6 +15,7 @@ import numpy as np
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
+from fleetloop.envs.bodies import Part, Substance
 from fleetloop.envs.maps.track import Track, ribbon
 from fleetloop.envs.props import street
 from fleetloop.envs.props.vehicle import CarShape, standing_car_looks
@@ -22,7 +23,6 @@ from fleetloop.envs.stage import FlatGround, Look, Stage
 from fleetloop.envs.trace.material import Color
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Mesh, Plane
-from fleetloop.envs.world import Part, Substance
 
 KERB_HEIGHT_M = 0.12
 PAVEMENT_M = 2.2

@@ -12,11 +12,11 @@ import numpy as np
 
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
+from fleetloop.envs.bodies import Part
 from fleetloop.envs.stage import Look
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Mesh, Shape, Sphere
-from fleetloop.envs.world import Part
 
 Color = tuple[float, float, float]
 

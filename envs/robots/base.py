@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
+from fleetloop.envs.bodies import Physics
 from fleetloop.envs.sensors.base import RobotState, SensorConfig
 from fleetloop.envs.stage import Stage
 
@@ -62,6 +63,9 @@ class Robot(Protocol):
         action_spec: What `command` takes.
         rigs: Sensor presets by name.
         CONFIG: The config class; `CONFIG()` must be a sensible robot.
+
+    A robot may also say `physics`, the kinds that it supports (full alone if it does not), and
+    rates of its own: `control_hz`, `physics_hz`, `fast_physics_hz`. See `Advancing` too.
     """
 
     CONFIG: ClassVar[type[Any]]
@@ -114,3 +118,28 @@ class Robot(Protocol):
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Goes back, after the stage was restored."""
         ...
+
+
+@runtime_checkable
+class Advancing(Protocol):
+    """A robot that does many ticks at once, its world's included.
+
+    In fast physics a robot must: there is no engine that would move it.
+    """
+
+    def advance(self, ticks: int) -> None:
+        """Advances itself and the world by so many ticks; the command holds."""
+        ...
+
+
+def check_physics(name: str, robot: Robot, physics: Physics) -> None:
+    """Refuses a kind of physics that a robot does not support.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    known: tuple[Physics, ...] = getattr(robot, "physics", ("full",))
+    if physics not in known:
+        raise ConfigError(
+            f"The robot {name!r} does not support physics={physics!r}: use {' or '.join(known)}."
+        )

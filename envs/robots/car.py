@@ -1,4 +1,8 @@
-"""The car: one PyBullet body on four wheels of our own, with looks, links and joints."""
+"""The car: one body on four wheels of our own, with looks, links and joints.
+
+In full physics PyBullet integrates the body under the wrench of the wheels, tick by tick, so that
+it can be hit. In fast physics all ticks up to the next capture are one call of `chassis.roll`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import StateError
-from fleetloop.core.frames import FloatArray, Pose, Twist, cross, rotation_from_quaternion
+from fleetloop.core.frames import FloatArray, Pose, Twist, cross, rotate
+from fleetloop.envs.bodies import Part, Physics, Substance
+from fleetloop.envs.ground import FlatGround
 from fleetloop.envs.props.vehicle import CarShape, Color, car_body_looks, wheel_looks, wheel_places
 from fleetloop.envs.robots.base import ActionSpec, Rig
 from fleetloop.envs.robots.car_params import CarParams
 from fleetloop.envs.robots.car_rigs import car_rigs
+from fleetloop.envs.robots.chassis import (
+    ANGULAR,
+    ANGULAR_BEFORE,
+    COM,
+    LINEAR,
+    LINEAR_BEFORE,
+    QUATERNION,
+    at_rest,
+    roll,
+)
+from fleetloop.envs.robots.planar import pack_chassis
 from fleetloop.envs.robots.wheels import (
     ANGLE,
     BRAKE,
@@ -25,14 +42,13 @@ from fleetloop.envs.robots.wheels import (
     STEER,
     initial_state,
     pack,
-    wheels_tick,
 )
 from fleetloop.envs.sensors.base import LinkState, RobotState
 from fleetloop.envs.stage import Stage, Thing
 from fleetloop.envs.trace.shapes import Box
-from fleetloop.envs.world import Part, Substance
 
 WHEELS = ("fl", "fr", "rl", "rr")
+_NO_PULL = np.zeros(3)
 JOINTS = (
     *(f"wheel_{name}" for name in WHEELS),
     "steer_fl",
@@ -58,25 +74,27 @@ class Car:
     """See the module. Its one link is `base`: on the ground in the middle between the axles."""
 
     CONFIG: ClassVar[type[CarConfig]] = CarConfig
+    physics: ClassVar[tuple[Physics, ...]] = ("full", "fast")
 
     def __init__(self, config: CarConfig) -> None:
         self.config = config
         self._packed = pack(config.params)
+        self._chassis = pack_chassis(config.params)
         self._shape = CarShape(
             wheelbase_m=config.params.wheelbase_m,
             track_m=config.params.track_m,
             wheel_radius_m=config.params.wheel_radius_m,
         )
-        self._body_T_com = Pose.of(config.params.com_x_m, 0.0, config.params.com_z_m)
+        self._com_m = np.array([config.params.com_x_m, 0.0, config.params.com_z_m])
         self._stage: Stage | None = None
-        self._body = -1
+        self._body = -1  # its number in the world
+        self._motion = at_rest(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))
         self._thing: Thing | None = None
         self._wheels: tuple[Thing, ...] = ()
         self._state = initial_state()
         self._command = np.zeros(2)
         self._wrench = np.zeros(6)
-        # Motion before and after the last tick, for accelerations: rows linear, angular.
-        self._motion = np.zeros((2, 2, 3))
+        self._raster = FlatGround().raster
 
     @property
     def action_spec(self) -> ActionSpec:
@@ -125,51 +143,51 @@ class Car:
         )  # fmt: skip
         self._state = initial_state()
         self._command = np.zeros(2)
-        self._motion = np.zeros((2, 2, 3))
+        self._motion = at_rest(*stage.world.com_pose(self._body))
+        self._raster = stage.ground.raster
 
     def command(self, action: npt.NDArray[np.float32]) -> None:
         """Steering and pedal until the next command."""
         self._command = action.astype(np.float64)
 
+    def advance(self, ticks: int) -> None:
+        """Does as many ticks at once as physics allows."""
+        stage = self._on_stage()
+        if stage.physics == "fast":
+            self._roll(stage, ticks)
+            world, m = stage.kinematic, self._motion
+            world.place(
+                self._body, m[COM : COM + 3], m[QUATERNION : QUATERNION + 4],
+                m[LINEAR : LINEAR + 3], m[ANGULAR : ANGULAR + 3],
+            )  # fmt: skip
+            world.advance(ticks)
+            return
+        self._read(stage)
+        for _ in range(ticks):
+            self._push(stage)
+            stage.world.step()
+            self._read(stage)
+
     def before_tick(self) -> None:
         """Lets the wheels push the body."""
         stage = self._on_stage()
-        com, quaternion = stage.world.com_pose(self._body)
-        linear, angular = stage.world.com_velocity(self._body)
-        rotation = rotation_from_quaternion(quaternion)
-        hubs = self._hubs(com, rotation)
-        wheels_tick(
-            self._packed,
-            com,
-            rotation,
-            linear,
-            angular,
-            stage.ground.heights_m(hubs),
-            stage.ground.frictions(hubs),
-            self._command,
-            stage.world.rate.dt_s,
-            self._state,
-            self._wrench,
-        )
-        self._motion[0, 0], self._motion[0, 1] = linear, angular
-        stage.world.apply_wrench(self._body, self._wrench[:3], self._wrench[3:])
+        self._read(stage)
+        self._push(stage)
 
     def after_tick(self) -> None:
-        """Reads the new velocity."""
-        linear, angular = self._on_stage().world.com_velocity(self._body)
-        self._motion[1, 0], self._motion[1, 1] = linear, angular
+        """Reads the new motion."""
+        self._read(self._on_stage())
 
     def link_poses(self, links: tuple[str, ...]) -> dict[str, tuple[FloatArray, FloatArray]]:
         """The base is the only link."""
-        return {link: self._on_stage().world.pose(self._body) for link in links}
+        pose = self._base_pose()
+        return dict.fromkeys(links, pose)
 
     def pose_looks(self) -> None:
         """Turns and steers the wheels, and lets them follow the ground."""
         stage = self._on_stage()
-        position, quaternion = stage.world.pose(self._body)
-        base = Pose(position, quaternion)
-        linear, angular = stage.world.com_velocity(self._body)
-        com, _ = stage.world.com_pose(self._body)
+        base = Pose(*self._base_pose())
+        com, linear, angular = (self._motion[at : at + 3] for at in (COM, LINEAR, ANGULAR))
         steer = self._steer_angles()
         for number, (wheel, place) in enumerate(
             zip(self._wheels, wheel_places(self._shape), strict=True)
@@ -186,18 +204,18 @@ class Car:
 
     def state(self) -> RobotState:
         """True state; torques of wheels are motor minus brake."""
-        stage = self._on_stage()
-        position, quaternion = stage.world.pose(self._body)
-        com, _ = stage.world.com_pose(self._body)
-        (linear_0, angular_0), (linear, angular) = self._motion
-        dt = stage.world.rate.dt_s
-        spin_up = (angular - angular_0) / dt
+        position, quaternion = self._base_pose()
+        m = self._motion
+        com, linear, angular = m[COM : COM + 3], m[LINEAR : LINEAR + 3], m[ANGULAR : ANGULAR + 3]
+        dt = self._on_stage().world.rate.dt_s
+        spin_up = (angular - m[ANGULAR_BEFORE : ANGULAR_BEFORE + 3]) / dt
+        gained = (linear - m[LINEAR_BEFORE : LINEAR_BEFORE + 3]) / dt
         offset = position - com
         lever = cross(spin_up, offset) + cross(angular, cross(angular, offset))
         base = LinkState(
             world_T_link=Pose(position, quaternion),
-            twist=Twist(linear, angular).at_offset(offset),
-            acceleration_m_s2=(linear - linear_0) / dt + lever,
+            twist=Twist(linear.copy(), angular.copy()).at_offset(offset),
+            acceleration_m_s2=gained + lever,
             angular_acceleration_rad_s2=spin_up,
             force_n=self._wrench[:3].copy(),
             torque_nm=self._wrench[3:] + cross(com - position, self._wrench[:3]),
@@ -239,13 +257,26 @@ class Car:
             raise StateError("The car stands on no stage yet: spawn it first.")
         return self._stage
 
-    def _hubs(self, com: FloatArray, rotation: FloatArray) -> FloatArray:
-        """Where the wheels are, (4, 2), world."""
-        p = self.config.params
-        x = np.array([0.5, 0.5, -0.5, -0.5]) * p.wheelbase_m - p.com_x_m
-        y = np.array([0.5, -0.5, 0.5, -0.5]) * p.track_m
-        z = np.full(4, p.wheel_radius_m - p.com_z_m)
-        return np.asarray((com + np.stack([x, y, z], axis=1) @ rotation.T)[:, :2])
+    def _base_pose(self) -> tuple[FloatArray, FloatArray]:
+        quaternion = self._motion[QUATERNION : QUATERNION + 4].copy()
+        return self._motion[COM : COM + 3] - rotate(quaternion, self._com_m), quaternion
+
+    def _roll(self, stage: Stage, ticks: int) -> None:
+        roll(
+            self._packed, self._chassis, self._motion, self._raster, self._command, _NO_PULL,
+            stage.world.rate.dt_s, ticks, self._state, self._wrench,
+        )  # fmt: skip
+
+    def _push(self, stage: Stage) -> None:
+        self._roll(stage, 0)
+        m = self._motion
+        m[LINEAR_BEFORE : LINEAR_BEFORE + 6] = m[LINEAR : LINEAR + 6]
+        stage.world.apply_wrench(self._body, self._wrench[:3], self._wrench[3:])
+
+    def _read(self, stage: Stage) -> None:
+        m = self._motion
+        m[COM : COM + 3], m[QUATERNION : QUATERNION + 4] = stage.world.com_pose(self._body)
+        m[LINEAR : LINEAR + 3], m[ANGULAR : ANGULAR + 3] = stage.world.com_velocity(self._body)
 
     def _steer_angles(self) -> FloatArray:
         """Angles of the four wheels by Ackermann's geometry, (4,)."""

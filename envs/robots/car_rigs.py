@@ -24,13 +24,18 @@ from fleetloop.envs.sensors.wheel_speed import WheelSpeedConfig
 ROOF_Z_M = 1.80
 
 
-def body_sensors() -> Rig:
-    """What every rig has: inertial unit, position, wheel speeds, steering angle."""
+def body_sensors(imu_hz: float = 120.0, encoder_hz: float = 80.0) -> Rig:
+    """What every rig has: inertial unit, position, wheel speeds, steering angle.
+
+    Args:
+        imu_hz: Rate of the inertial unit; phones and cars have 100 to 200.
+        encoder_hz: Rate of wheel speeds and steering angle; 83 in a recorded drive.
+    """
     return (
-        ImuConfig(name="imu", link_T_sensor=Pose.of(0.0, 0.0, 0.5), rate_hz=120.0),
+        ImuConfig(name="imu", link_T_sensor=Pose.of(0.0, 0.0, 0.5), rate_hz=imu_hz),
         GnssConfig(name="gnss", link_T_sensor=Pose.of(-0.8, 0.0, 1.45), rate_hz=10.0),
-        WheelSpeedConfig(name="wheels", rate_hz=80.0),
-        SteeringAngleConfig(name="steering", rate_hz=80.0),
+        WheelSpeedConfig(name="wheels", rate_hz=encoder_hz),
+        SteeringAngleConfig(name="steering", rate_hz=encoder_hz),
     )
 
 
@@ -85,7 +90,9 @@ def car_rigs() -> dict[str, Rig]:
     vision = _surround((640, 480), labels)
     return {
         "front": (*front, *body_sensors()),
-        "front64": (*small, *body_sensors()),
+        # For learning: no sensor captures more often than an agent acts twice, and all rates divide
+        # 240 and 100 Hz.
+        "front64": (*small, *body_sensors(imu_hz=20.0, encoder_hz=20.0)),
         "vision8": (*vision, *body_sensors()),
         "range": (*vision, lidar(), *body_sensors()),
     }

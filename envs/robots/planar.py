@@ -1,22 +1,40 @@
 """The car's wheels under a body of our own: the same dynamics without PyBullet.
 
-A rigid body with six degrees of freedom, integrated half implicitly. It is what tests hold against
-the physics engine, and the start of the fast mode for learning.
+A rigid body with six degrees of freedom, integrated half implicitly (see `chassis`). It is what
+tests hold against published figures; the fast mode of `car` drives the same kernel.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from fleetloop.core.frames import (
-    FloatArray,
-    quaternion_from_rotation_vector,
-    quaternion_multiply,
-    rotation_from_quaternion,
-)
+from fleetloop.core.frames import FloatArray, rotation_from_quaternion
+from fleetloop.envs.ground import FlatGround
 from fleetloop.envs.robots.car_params import CarParams
-from fleetloop.envs.robots.wheels import GRAVITY_M_S2, initial_state, pack, wheels_tick
+from fleetloop.envs.robots.chassis import (
+    ANGULAR,
+    CHASSIS_SIZE,
+    COM,
+    COM_X,
+    HALF_BASE,
+    HALF_TRACK,
+    INERTIA,
+    LINEAR,
+    MASS,
+    QUATERNION,
+    at_rest,
+    roll,
+)
+from fleetloop.envs.robots.wheels import initial_state, pack
+
+
+def pack_chassis(params: CarParams) -> FloatArray:
+    """What the body is, for `chassis.roll`."""
+    chassis = np.zeros(CHASSIS_SIZE)
+    chassis[MASS], chassis[COM_X] = params.mass_kg, params.com_x_m
+    chassis[HALF_BASE], chassis[HALF_TRACK] = 0.5 * params.wheelbase_m, 0.5 * params.track_m
+    chassis[INERTIA : INERTIA + 3] = params.inertia_kg_m2
+    return chassis
 
 
 class RigidCar:
@@ -28,28 +46,25 @@ class RigidCar:
         dt_s: Length of a tick.
 
     Attributes:
-        com_m, quaternion_xyzw: Pose of the centre of mass.
-        velocity_m_s, angular_rad_s: Its motion, world axes.
+        body: Its body, see `chassis`.
         wheels: State of the wheels, see `wheels`.
     """
 
     def __init__(self, params: CarParams, friction: float = 1.0, dt_s: float = 1 / 240) -> None:
         self.params = params
         self.dt_s = dt_s
-        self.friction = np.full(4, friction)
-        self.ground_m = np.zeros(4)
+        self._raster = FlatGround(friction=friction).raster
         self._packed = pack(params)
-        self._inertia = np.array(params.inertia_kg_m2)
-        self.com_m: FloatArray = np.array([params.com_x_m, 0.0, params.com_z_m])
-        self.quaternion_xyzw: FloatArray = np.array([0.0, 0.0, 0.0, 1.0])
-        self.velocity_m_s: FloatArray = np.zeros(3)
-        self.angular_rad_s: FloatArray = np.zeros(3)
-        self.wheels: npt.NDArray[np.float64] = initial_state()
+        self._chassis = pack_chassis(params)
+        self.body = at_rest(
+            np.array([params.com_x_m, 0.0, params.com_z_m]), np.array([0.0, 0.0, 0.0, 1.0])
+        )
+        self.wheels = initial_state()
         self._wrench = np.empty(6)
 
     def start_at_speed(self, speed_m_s: float) -> None:
         """Lets the car roll forward at a speed."""
-        self.velocity_m_s = np.array([speed_m_s, 0.0, 0.0])
+        self.body[LINEAR] = speed_m_s
         self.wheels[:4] = speed_m_s / self.params.wheel_radius_m
 
     def tick(self, steer: float, pedal: float, pull_n: FloatArray | None = None) -> None:
@@ -60,25 +75,31 @@ class RigidCar:
             pedal: -1 (brake) to 1 (drive).
             pull_n: An outside force at the centre of mass, world, (3,).
         """
-        rotation = rotation_from_quaternion(self.quaternion_xyzw)
-        command = np.array([steer, pedal])
-        wheels_tick(
-            self._packed, self.com_m, rotation, self.velocity_m_s, self.angular_rad_s,
-            self.ground_m, self.friction, command, self.dt_s, self.wheels, self._wrench,
+        pull = np.zeros(3) if pull_n is None else np.asarray(pull_n, dtype=np.float64)
+        roll(
+            self._packed, self._chassis, self.body, self._raster, np.array([steer, pedal]), pull,
+            self.dt_s, 1, self.wheels, self._wrench,
         )  # fmt: skip
-        force = self._wrench[:3] + np.array([0.0, 0.0, -self.params.mass_kg * GRAVITY_M_S2])
-        if pull_n is not None:
-            force = force + pull_n
-        self.velocity_m_s = self.velocity_m_s + self.dt_s / self.params.mass_kg * force
-        turning_body = rotation.T @ self.angular_rad_s
-        gyroscopic = np.cross(turning_body, self._inertia * turning_body)
-        torque_body = rotation.T @ self._wrench[3:] - gyroscopic
-        turning_body = turning_body + self.dt_s * torque_body / self._inertia
-        self.angular_rad_s = rotation @ turning_body
-        self.com_m = self.com_m + self.dt_s * self.velocity_m_s
-        turned = quaternion_from_rotation_vector(self.dt_s * self.angular_rad_s)
-        quaternion = quaternion_multiply(turned, self.quaternion_xyzw)
-        self.quaternion_xyzw = quaternion / np.linalg.norm(quaternion)
+
+    @property
+    def com_m(self) -> FloatArray:
+        """Centre of mass (3,), world."""
+        return self.body[COM : COM + 3]
+
+    @property
+    def quaternion_xyzw(self) -> FloatArray:
+        """Attitude (4,)."""
+        return self.body[QUATERNION : QUATERNION + 4]
+
+    @property
+    def velocity_m_s(self) -> FloatArray:
+        """Of the centre of mass (3,), world."""
+        return self.body[LINEAR : LINEAR + 3]
+
+    @property
+    def angular_rad_s(self) -> FloatArray:
+        """Turning (3,), world axes."""
+        return self.body[ANGULAR : ANGULAR + 3]
 
     @property
     def speed_m_s(self) -> float:

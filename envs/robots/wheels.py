@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.robots.car_params import CarParams
-from fleetloop.envs.trace.jit import inline, kernel
+from fleetloop.envs.trace.jit import inline
 
 # mypy: disable-error-code="no-untyped-def"
 # ruff: noqa: ANN001, ANN202
@@ -75,7 +75,7 @@ def initial_state() -> npt.NDArray[np.float64]:
     return state
 
 
-@kernel
+@inline
 def wheels_tick(
     p: npt.NDArray[np.float64],
     com_m: npt.NDArray[np.float64],
@@ -89,7 +89,7 @@ def wheels_tick(
     state: npt.NDArray[np.float64],
     wrench: npt.NDArray[np.float64],
 ) -> None:
-    """Advances the wheels by one physics tick.
+    """Advances the wheels by one physics tick; for the kernel in `chassis`.
 
     Args:
         p: From `pack`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -97,4 +97,27 @@ class Task(Protocol):
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Goes back to a snapshot."""
+        ...
+
+
+@runtime_checkable
+class Living(Protocol):
+    """A task whose world moves by itself: traffic, people, doors.
+
+    What moves must not depend on which sensors look, so it moves at control steps; captures in
+    between see it on its way.
+    """
+
+    def advance(self, stage: Stage, robot: Robot, t_ns: int, until_ns: int) -> None:
+        """Called at the begin of each control step: moves everything to the step's end.
+
+        Args:
+            stage: The world at `t_ns`.
+            robot: The robot at `t_ns`; its command is given already.
+            t_ns, until_ns: Begin and end of the step.
+        """
+        ...
+
+    def pose_looks(self, stage: Stage, t_ns: int) -> None:
+        """Puts the looks of what moves where it is at a time of the step."""
         ...

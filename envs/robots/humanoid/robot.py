@@ -102,7 +102,7 @@ class Humanoid:
         )
         world_T_pelvis = world_T_base @ Pose.of(0.0, 0.0, self._control.stand_height_m)
         text = urdf_text("humanoid", links, damping_nm_s=self.params.joint_damping_nm_s)
-        self._body = Articulation(stage.world, text, world_T_pelvis, self._tree.joints)
+        self._body = Articulation(stage.bullet, text, world_T_pelvis, self._tree.joints)
         self._body.reset_joints(self._control.ease)
         for link in links:
             spinning = _SPINNING_FRICTION_M if link.name.endswith("_foot") else 0.0

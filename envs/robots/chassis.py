@@ -1,0 +1,153 @@
+"""The car's rigid body on its four wheels: any number of ticks in one call.
+
+The body is integrated half implicitly: forces at the old place, then velocities, then places by the
+new velocities. With an engine that integrates bodies itself, only the wheels are advanced and their
+wrench on the body is told.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.envs.ground import Raster, friction_at, height_at
+from fleetloop.envs.robots.wheels import GRAVITY_M_S2, wheels_tick
+from fleetloop.envs.trace.jit import inline, kernel
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN202
+
+Floats = npt.NDArray[np.float64]
+
+# Places in the body's array, float64, world axes.
+COM = 0  # 3: m
+QUATERNION = 3  # 4: xyzw
+LINEAR = 7  # 3: m/s, of the centre of mass
+ANGULAR = 10  # 3: rad/s
+LINEAR_BEFORE = 13  # 3: before the last tick, for accelerations
+ANGULAR_BEFORE = 16  # 3
+BODY_SIZE = 19
+
+# Places in the array of what the body is.
+MASS, HALF_BASE, HALF_TRACK, COM_X, INERTIA = 0, 1, 2, 3, 4  # inertia: 3
+CHASSIS_SIZE = 7
+
+
+def at_rest(com_m: Floats, quaternion_xyzw: Floats) -> Floats:
+    """A body that stands still, (BODY_SIZE,)."""
+    body = np.zeros(BODY_SIZE)
+    body[COM : COM + 3], body[QUATERNION : QUATERNION + 4] = com_m, quaternion_xyzw
+    return body
+
+
+@kernel
+def roll(
+    packed: Floats,
+    chassis: Floats,
+    body: Floats,
+    raster: Raster,
+    command: Floats,
+    pull_n: Floats,
+    dt_s: float,
+    ticks: int,
+    wheels: Floats,
+    wrench: Floats,
+) -> None:
+    """Advances wheels, and the body with them.
+
+    Args:
+        packed: Parameters of the wheels, from `wheels.pack`.
+        chassis: (CHASSIS_SIZE,) what the body is.
+        body: (BODY_SIZE,) advanced in place, unless `ticks` is 0.
+        raster: The ground.
+        command: Steering -1 to 1 (left positive), pedal -1 (brake) to 1 (drive).
+        pull_n: (3,) outside force at the centre of mass, world.
+        dt_s: Length of a tick.
+        ticks: How many; 0 advances the wheels by one tick and leaves the body to an engine.
+        wheels: (STATE_SIZE,), advanced in place.
+        wrench: (6,) written: force and torque of the wheels in the last tick, world axes.
+    """
+    rotation = np.empty((3, 3))
+    ground = np.empty((2, 4))
+    for _ in range(max(ticks, 1)):
+        _rotation(body, rotation)
+        _under(chassis, body, rotation, raster, ground)
+        wheels_tick(
+            packed,
+            body[COM : COM + 3],
+            rotation,
+            body[LINEAR : LINEAR + 3],
+            body[ANGULAR : ANGULAR + 3],
+            ground[0],
+            ground[1],
+            command,
+            dt_s,
+            wheels,
+            wrench,
+        )
+        if ticks > 0:
+            _integrate(chassis, body, rotation, wrench, pull_n, dt_s)
+
+
+@inline
+def _rotation(body, out):
+    x, y, z, w = body[QUATERNION], body[QUATERNION + 1], body[QUATERNION + 2], body[QUATERNION + 3]
+    out[0, 0], out[1, 1] = 1.0 - 2.0 * (y * y + z * z), 1.0 - 2.0 * (x * x + z * z)
+    out[2, 2] = 1.0 - 2.0 * (x * x + y * y)
+    out[0, 1], out[1, 0] = 2.0 * (x * y - w * z), 2.0 * (x * y + w * z)
+    out[0, 2], out[2, 0] = 2.0 * (x * z + w * y), 2.0 * (x * z - w * y)
+    out[1, 2], out[2, 1] = 2.0 * (y * z - w * x), 2.0 * (y * z + w * x)
+
+
+@inline
+def _under(chassis, body, rotation, raster, ground):
+    """Height and friction under each wheel, rows of `ground` (2, 4)."""
+    for w in range(4):
+        x = (chassis[HALF_BASE] if w < 2 else -chassis[HALF_BASE]) - chassis[COM_X]
+        y = chassis[HALF_TRACK] if w % 2 == 0 else -chassis[HALF_TRACK]
+        px = body[COM] + rotation[0, 0] * x + rotation[0, 1] * y
+        py = body[COM + 1] + rotation[1, 0] * x + rotation[1, 1] * y
+        ground[0, w] = height_at(px, py, raster)
+        ground[1, w] = friction_at(px, py, raster)
+
+
+@inline
+def _integrate(chassis, body, rotation, wrench, pull_n, dt):
+    inertia = chassis[INERTIA : INERTIA + 3]
+    body[LINEAR_BEFORE : LINEAR_BEFORE + 6] = body[LINEAR : LINEAR + 6]
+    turning, torque = np.empty(3), np.empty(3)
+    for i in range(3):
+        force = wrench[i] + pull_n[i] - (chassis[MASS] * GRAVITY_M_S2 if i == 2 else 0.0)
+        body[LINEAR + i] += dt / chassis[MASS] * force
+        turning[i], torque[i] = 0.0, 0.0
+        for k in range(3):
+            turning[i] += rotation[k, i] * body[ANGULAR + k]
+            torque[i] += rotation[k, i] * wrench[3 + k]
+    spun = np.empty(3)
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        gyroscopic = turning[j] * inertia[k] * turning[k] - turning[k] * inertia[j] * turning[j]
+        spun[i] = turning[i] + dt * (torque[i] - gyroscopic) / inertia[i]
+    for i in range(3):
+        body[ANGULAR + i] = 0.0
+        for k in range(3):
+            body[ANGULAR + i] += rotation[i, k] * spun[k]
+        body[COM + i] += dt * body[LINEAR + i]
+    _turn(body, dt)
+
+
+@inline
+def _turn(body, dt):
+    """Turns the attitude by the angular velocity over a tick."""
+    ax, ay, az = dt * body[ANGULAR], dt * body[ANGULAR + 1], dt * body[ANGULAR + 2]
+    angle = np.sqrt(ax * ax + ay * ay + az * az)
+    scale = 0.5 - angle * angle / 48.0 if angle < 1e-4 else np.sin(0.5 * angle) / angle
+    bx, by, bz, bw = ax * scale, ay * scale, az * scale, np.cos(0.5 * angle)
+    x, y, z, w = body[QUATERNION], body[QUATERNION + 1], body[QUATERNION + 2], body[QUATERNION + 3]
+    qx = bw * x + bx * w + by * z - bz * y
+    qy = bw * y - bx * z + by * w + bz * x
+    qz = bw * z + bx * y - by * x + bz * w
+    qw = bw * w - bx * x - by * y - bz * z
+    norm = np.sqrt(qx * qx + qy * qy + qz * qz + qw * qw)
+    body[QUATERNION], body[QUATERNION + 1] = qx / norm, qy / norm
+    body[QUATERNION + 2], body[QUATERNION + 3] = qz / norm, qw / norm

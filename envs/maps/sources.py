@@ -41,6 +41,7 @@ MAPS: Registry[MapSource] = Registry(
     {
         "town": "fleetloop.envs.maps.town.source:TOWN",
         "opendrive": "fleetloop.envs.maps.opendrive.source:OPENDRIVE",
+        "osm": "fleetloop.envs.maps.osm.source:OSM",
     },
 )
 """Sources by name."""

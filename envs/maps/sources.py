@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import zlib
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -42,25 +45,47 @@ MAPS: Registry[MapSource] = Registry(
         "town": "fleetloop.envs.maps.town.source:TOWN",
         "opendrive": "fleetloop.envs.maps.opendrive.source:OPENDRIVE",
         "osm": "fleetloop.envs.maps.osm.source:OSM",
+        "lanelet2": "fleetloop.envs.maps.lanelets.source:LANELET2",
+        "commonroad": "fleetloop.envs.maps.lanelets.source:COMMONROAD",
     },
 )
 """Sources by name."""
 
-_SOURCE_OF_SUFFIX = {".xodr": "opendrive", ".osm": "osm", ".pbf": "osm"}
+_SOURCE_OF_SUFFIX = {".xodr": "opendrive", ".osm": "osm", ".xml": "commonroad"}
+_LANELET = re.compile(rb"""k=["']type["']\s+v=["']lanelet["']""")
+_CHUNK = 1 << 20
 
 
 def config_of_file(path: Path) -> tuple[str, Any]:
     """Which source reads a map file, and its config with `path`; `.gz` at the end is passed over.
+
+    Plain OpenStreetMap and lanelet2 share an ending: the file itself tells them apart.
 
     Raises:
         ConfigError: No source reads files of this kind.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     source = _SOURCE_OF_SUFFIX.get(suffixes[-1] if suffixes else "", "")
-    if source not in MAPS:
-        readable = sorted(s for s, name in _SOURCE_OF_SUFFIX.items() if name in MAPS)
+    if not source:
         raise ConfigError(
             f"No map source reads {path.name!r}: files may end in "
-            f"{', '.join(readable) or 'nothing yet'}, each with .gz or without."
+            f"{', '.join(sorted(_SOURCE_OF_SUFFIX))}, each with .gz or without."
         )
+    if source == "osm" and _holds_lanelets(path):
+        source = "lanelet2"
     return source, MAPS.get(source).CONFIG(path=str(path))
+
+
+def _holds_lanelets(path: Path) -> bool:
+    """Whether a file holds lanelets; one that cannot be read holds none, its source says why."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    before = b""
+    try:
+        with opened(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                if _LANELET.search(before[-64:] + chunk):
+                    return True
+                before = chunk
+    except (OSError, EOFError, zlib.error):
+        return False
+    return False

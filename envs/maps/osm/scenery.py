@@ -102,7 +102,9 @@ def _outlines(
             found.append((way.number, way.tags, way.nodes))
     for relation in document.relations.values():
         if relation.tags.get("type") == "multipolygon":
-            found += [(relation.number, relation.tags, ring) for ring in _rings(document, relation)]
+            found += [
+                (relation.number, relation.tags, ring) for ring in outer_rings(document, relation)
+            ]
     kept = []
     for number, tags, nodes in found:
         ring = np.array([place_m[node][:2] for node in nodes[:-1] if node in place_m])
@@ -111,7 +113,7 @@ def _outlines(
     return kept
 
 
-def _rings(document: Document, relation: Relation) -> list[tuple[int, ...]]:
+def outer_rings(document: Document, relation: Relation) -> list[tuple[int, ...]]:
     """Outer ways of a multipolygon, joined end to end until they close."""
     outer = [m.number for m in relation.members if m.kind == "way" and m.role in ("outer", "")]
     left = [list(document.ways[number].nodes) for number in outer if number in document.ways]

@@ -1,0 +1,1 @@
+"""Maps made of lanelets (lanelet2 and CommonRoad) to road networks."""

@@ -30,6 +30,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "film": "fleetloop.loop.commands.view:film",
         "rerender": "fleetloop.loop.commands.rerender:rerender",
         "map": "fleetloop.loop.commands.map:draw_map",
+        "ask": "fleetloop.loop.commands.ask:ask",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "gallery": "fleetloop.loop.commands.gallery:gallery",
         "list": "fleetloop.loop.commands.listing:list_names",

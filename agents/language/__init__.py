@@ -1,0 +1,1 @@
+"""Requests in words: what people say, and what it asks of which robot."""

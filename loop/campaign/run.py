@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +20,21 @@ from fleetloop.core.config import to_json
 from fleetloop.core.errors import StorageError
 from fleetloop.loop.campaign.kinds import STAGES
 from fleetloop.loop.campaign.stage import JobPlan, Stage, StageKind, in_order, stage_key
-from fleetloop.loop.campaign.store import PART, Manifest, StageStore, job_part, keep_job
+from fleetloop.loop.campaign.store import (
+    Manifest,
+    StageStore,
+    job_part,
+    keep_job,
+    read_manifest,
+    remove_left,
+    write_whole,
+)
 from fleetloop.loop.fleet.base import Fleet, Job, JobEnd, JobError, ReportPart, resolve
 
 COSTS = "costs.jsonl"
+INDEX = "index.json"
+"""Which folder of `stages/` is the result of which stage, by name."""
+
 _ROUND_S = 0.5
 
 
@@ -128,34 +138,36 @@ class _Run:
                 known = stage.name in self._results or stage.name in self._active
                 if known or not all(name in self._results for name in stage.inputs.values()):
                     continue
-                self._begin(stage)
-                begun = True
+                begun |= self._begin(stage)
 
-    def _begin(self, stage: Stage) -> None:
+    def _begin(self, stage: Stage) -> bool:
+        """Begins a stage whose inputs are there; False if it has to wait all the same."""
         kind = STAGES.get(stage.kind)
         inputs = {name: self._results[source] for name, source in stage.inputs.items()}
         digests = {name: result.manifest.digest for name, result in inputs.items()}
         key = stage_key(kind, stage.options, digests)
-        there = self._store.find(stage.name, key)
+        there = self._store.find(kind.name, key)
         if there is not None:
-            self._results[stage.name] = Result(self._store.folder(stage.name, key), there)
+            self._keep(stage, Result(self._store.folder(kind.name, key), there))
             self._of -= self._weights[stage.name]
             self._watcher.stage(stage, "found")
-            return
+            return True
+        if any(active.key == key for active in self._active.values()):
+            return False  # another stage is making the very same
         folders = {name: result.folder for name, result in inputs.items()}
-        part = self._store.begin(stage.name, key)
+        part = self._store.begin(kind.name, key)
         jobs = {job.name: job for job in kind.plan(stage.options, folders)}
         active = _Active(stage, kind, key, part, jobs)
         self._active[stage.name] = active
         self._watcher.stage(stage, "begun")
-        for left in part.glob("*" + PART):
-            shutil.rmtree(left, ignore_errors=True)
+        remove_left(part)
         for job in jobs.values():
             if not (part / job.name).exists():
                 active.waiting.add(job.name)
                 self._fleet.submit(_fleet_job(stage, job, part, folders))
         if not active.waiting:
             self._finish(active)
+        return True
 
     def _take(self, end: JobEnd) -> None:
         name, _, job = end.name.partition("/")
@@ -186,7 +198,6 @@ class _Run:
         inputs = {name: self._results[source] for name, source in stage.inputs.items()}
         folder = self._store.finish(
             Manifest(
-                stage=stage.name,
                 kind=active.kind.name,
                 version=active.kind.version,
                 key=active.key,
@@ -197,12 +208,15 @@ class _Run:
                 digest="",
             )
         )
-        manifest = self._store.find(stage.name, active.key)
-        assert manifest is not None
-        self._results[stage.name] = Result(folder, manifest)
+        self._keep(stage, Result(folder, read_manifest(folder)))
         del self._active[stage.name]
         self._done += self._weights[stage.name]
         self._watcher.stage(stage, "done")
+
+    def _keep(self, stage: Stage, result: Result) -> None:
+        self._results[stage.name] = result
+        index = {name: known.folder.name for name, known in sorted(self._results.items())}
+        write_whole(self._out / INDEX, json.dumps(index, indent=1) + "\n")
 
     def _tell_part(self) -> None:
         within = self._fleet.parts_done()

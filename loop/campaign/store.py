@@ -35,8 +35,7 @@ class Manifest:
     """What made a folder, and what is in it. Holds no time of day and no name of a machine.
 
     Attributes:
-        stage: Name in the campaign.
-        kind: What it did.
+        kind: What made it.
         version: Of the kind.
         key: Hash of all that the result follows from, see `stage_key`.
         options: Of the stage.
@@ -46,7 +45,6 @@ class Manifest:
         digest: SHA-256 over `files`: the content of the folder in one line.
     """
 
-    stage: str
     kind: str
     version: int
     key: str
@@ -74,19 +72,19 @@ class StageStore:
         except OSError as error:
             raise StorageError(f"Cannot make {root}: {error.strerror or error}.") from error
 
-    def folder(self, stage: str, key: str) -> Path:
-        """Where the result of a stage is, or will be."""
-        if not _NAME.fullmatch(stage):
-            raise ConfigError(f"The stage name {stage!r} is no file name: use letters, digits, _.-")
-        return self.root / f"{stage}-{key[:_KEY_DIGITS]}"
+    def folder(self, kind: str, key: str) -> Path:
+        """Where a result is, or will be; stages of one key share it, whatever their names."""
+        if not _NAME.fullmatch(kind):
+            raise ConfigError(f"The kind {kind!r} is no file name: use letters, digits, _ . and -.")
+        return self.root / f"{kind}-{key[:_KEY_DIGITS]}"
 
-    def find(self, stage: str, key: str) -> Manifest | None:
+    def find(self, kind: str, key: str) -> Manifest | None:
         """The manifest of a result that is whole; None if it is not there yet.
 
         Raises:
             DamagedFileError: It is there, and its files are not what was written.
         """
-        folder = self.folder(stage, key)
+        folder = self.folder(kind, key)
         if not folder.is_dir():
             return None
         manifest = read_manifest(folder)
@@ -95,9 +93,10 @@ class StageStore:
         check_files(folder, manifest)
         return manifest
 
-    def begin(self, stage: str, key: str) -> Path:
+    def begin(self, kind: str, key: str) -> Path:
         """The folder in which a result grows; with the jobs that were done before a stop."""
-        part = self.folder(stage, key).with_name(self.folder(stage, key).name + PART)
+        folder = self.folder(kind, key)
+        part = folder.with_name(folder.name + PART)
         part.mkdir(exist_ok=True)
         return part
 
@@ -107,10 +106,9 @@ class StageStore:
         Args:
             manifest: What made it; `files` and `digest` are filled in here.
         """
-        folder = self.folder(manifest.stage, manifest.key)
+        folder = self.folder(manifest.kind, manifest.key)
         part = folder.with_name(folder.name + PART)
-        for left in part.glob("*" + PART):
-            shutil.rmtree(left)
+        remove_left(part)
         data = to_json(manifest)
         data["files"] = file_digests(part)
         data["digest"] = hashlib.sha256(canonical_json(data["files"]).encode()).hexdigest()
@@ -166,6 +164,15 @@ def file_digests(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     }
+
+
+def remove_left(part: Path) -> None:
+    """Removes what a killed process left half written in a folder."""
+    for left in part.glob("*" + PART):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def job_part(stage_part: Path, job: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -45,10 +46,13 @@ def run(small, out, engine="inline", workers=1, **options):
 
 
 def digests(out: Path) -> dict[str, str]:
-    return {
-        manifest.stage: manifest.digest
-        for manifest in (read_manifest(path) for path in sorted((out / "stages").iterdir()))
-    }
+    index = json.loads((out / "index.json").read_text())
+    assert sorted(set(index.values())) == sorted(path.name for path in (out / "stages").iterdir())
+    return {name: read_manifest(out / "stages" / found).digest for name, found in index.items()}
+
+
+def folder(out: Path, stage: str) -> Path:
+    return out / "stages" / json.loads((out / "index.json").read_text())[stage]
 
 
 def test_engines_and_numbers_of_workers_make_the_same_files(small, tmp_path):
@@ -59,7 +63,7 @@ def test_engines_and_numbers_of_workers_make_the_same_files(small, tmp_path):
     second, _ = run(small, tmp_path / "b", "process", 2)
     assert first == second == digests(tmp_path / "a") == digests(tmp_path / "b")
     assert first["one.draw"] != first["two.draw"]
-    total = (next((tmp_path / "a" / "stages").glob("total-*")) / "all" / "total.txt").read_text()
+    total = (folder(tmp_path / "a", "total") / "all" / "total.txt").read_text()
     assert int(total) > 0
 
 
@@ -80,7 +84,7 @@ def test_what_is_there_is_not_made_again_and_a_change_makes_only_what_follows(sm
 
 def test_a_result_that_was_changed_is_noticed(small, tmp_path):
     run(small, tmp_path)
-    path = next((tmp_path / "stages").glob("one.draw-*")) / "e1" / "numbers.txt"
+    path = folder(tmp_path, "one.draw") / "e1" / "numbers.txt"
     path.write_text(path.read_text() + "7")
     with pytest.raises(DamagedFileError, match=r"e1/numbers\.txt"):
         run(small, tmp_path)
@@ -91,23 +95,19 @@ def test_a_result_that_was_changed_is_noticed(small, tmp_path):
 def test_jobs_that_were_done_are_kept_and_half_ones_are_not(small, tmp_path):
     wanted, _ = run(small, tmp_path / "whole")
     store = StageStore(tmp_path / "cut" / "stages")
-    manifest = read_manifest(next((tmp_path / "whole" / "stages").glob("one.draw-*")))
-    part = store.begin("one.draw", manifest.key)
+    manifest = read_manifest(folder(tmp_path / "whole", "one.draw"))
+    part = store.begin("test_draw", manifest.key)
     (part / "e0").mkdir()
     (part / "e0" / "numbers.txt").write_text(
         "1"
     )  # not what the job writes: it shows that it is kept
     (part / "e1.elsewhere-1.part").mkdir()
     (part / "e1.elsewhere-1.part" / "numbers.txt").write_text("half")
+    (part / "manifest.json.part").write_text("{")
     found, _ = run(small, tmp_path / "cut")
-    folder = next((tmp_path / "cut" / "stages").glob("one.draw-*"))
-    assert (folder / "e0" / "numbers.txt").read_text() == "1"
-    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == [
-        "e0",
-        "e1",
-        "e2",
-        "e3",
-    ]
+    kept = folder(tmp_path / "cut", "one.draw")
+    assert (kept / "e0" / "numbers.txt").read_text() == "1"
+    assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == ["e0", "e1", "e2", "e3"]
     assert found["one.draw"] != wanted["one.draw"]
     assert found["two.draw"] == wanted["two.draw"]
 
@@ -119,7 +119,19 @@ def test_a_job_that_fails_is_told_and_the_rest_is_kept(small, tmp_path):
     with pytest.raises(JobError, match=r"job all of the stage bad failed: KeyError: 'slow_s'"):
         run_stages([*stages, bad], tmp_path, fleet, small.Quiet())
     assert "slow_s" in (tmp_path / "costs.jsonl").read_text()
-    assert "one.pick" in {path.name.rsplit("-", 1)[0] for path in (tmp_path / "stages").iterdir()}
+    assert folder(tmp_path, "one.pick").is_dir()
+
+
+def test_stages_that_are_the_same_work_share_one_result(small, tmp_path):
+    twins = [
+        Stage(name=name, kind="test_draw", options={"seed": 1, "count": 2, "slow_s": 0.0})
+        for name in ("first", "second")
+    ]
+    fleet = make_fleet("inline", 1)
+    watcher = small.Quiet()
+    results = run_stages(twins, tmp_path, fleet, watcher)
+    assert results["first"].folder == results["second"].folder
+    assert watcher.stages == [("first", "begun"), ("first", "done"), ("second", "found")]
 
 
 def test_graphs_that_do_not_hold_together_are_refused():

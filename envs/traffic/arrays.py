@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fleetloop.envs.maps.kinds import LaneKind, Turn
 from fleetloop.envs.maps.network import RoadNetwork
+from fleetloop.envs.traffic.grid import Grid, grid_of
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -93,6 +94,7 @@ CONFLICT = np.dtype(
         ("link", np.int32),
         ("kind", np.int32),
         ("exit_m", np.float64),
+        ("other_enter_m", np.float64),
         ("other_exit_m", np.float64),
         ("yields", np.bool_),
     ],
@@ -108,6 +110,15 @@ WAY = np.dtype(
 )
 
 
+ENTRY = np.dtype(
+    [
+        ("lane", np.int32),
+        ("s_m", np.float64),  # of the middle; below 0: as near to the lane's begin as it may be
+    ],
+    align=True,
+)
+
+
 class Roadway(NamedTuple):
     """A network as the kernels read it; rows as in `RoadNetwork`."""
 
@@ -115,7 +126,8 @@ class Roadway(NamedTuple):
     links: Table  # (links,) LINK
     conflicts: Table  # (c,) CONFLICT
     ways: Table  # (w,) WAY: what follows each lane, and how often it is taken
-    entries: Ints  # lanes on which who has left the map may come in again
+    entries: Table  # (e,) ENTRY: where who has left the map may come in again
+    grid: Grid
     xyz_m: Floats  # (p, 3) points of the lanes
     heading_rad: Floats  # (p,)
 
@@ -139,22 +151,33 @@ def roadway_of(network: RoadNetwork) -> Roadway:
     link_table["first_conflict"] = links.conflict_begin[:-1]
     link_table["last_conflict"] = links.conflict_begin[1:]
     conflicts = np.zeros(len(links.conflict_link), CONFLICT)
-    for name in ("link", "kind", "exit_m", "other_exit_m", "yields"):
+    for name in ("link", "kind", "exit_m", "other_enter_m", "other_exit_m", "yields"):
         conflicts[name] = getattr(links, f"conflict_{name}")
     ways = np.zeros(len(lanes.next_link), WAY)
     ways["link"], ways["weight"] = lanes.next_link, _weights(network)
     ways["radius_m"] = _radii(network)
-    drives = lanes.kind == LaneKind.DRIVE
-    entries = lanes.portal_in & lanes.main & drives & (lanes.junction < 0)
     return Roadway(
         lanes=lane_table,
         links=link_table,
         conflicts=conflicts,
         ways=ways,
-        entries=np.flatnonzero(entries).astype(np.int32),
+        entries=_entries(network),
+        grid=grid_of(network),
         xyz_m=lanes.xyz_m,
         heading_rad=lanes.heading_rad,
     )
+
+
+def _entries(network: RoadNetwork) -> Table:
+    """The border of the map; where it has none, all places at which vehicles may start."""
+    lanes = network.lanes
+    drives = (lanes.kind == LaneKind.DRIVE) & (lanes.junction < 0)
+    portals = np.flatnonzero(lanes.portal_in & lanes.main & drives)
+    closed = len(portals) == 0
+    entries = np.zeros(len(network.spawns) if closed else len(portals), ENTRY)
+    entries["lane"] = network.spawns.lane if closed else portals
+    entries["s_m"] = network.spawns.s_m if closed else -1.0
+    return entries
 
 
 def _sharpest_1_m(network: RoadNetwork) -> Floats:

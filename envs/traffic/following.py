@@ -2,7 +2,8 @@
 
 Acceleration a [1 - (v / v0)^4 - (s* / s)^2] with s* = s0 + v T + v dv / (2 sqrt(a b)) [Treiber,
 Hennecke and Helbing 2000, "Congested traffic states in empirical observations and microscopic
-simulations"]. Ahead is looked for on the lane, through the junction, and on the lane behind it.
+simulations"]. Ahead is looked for on the lane, through the junction, and on the lane behind it:
+vehicles that follow lanes, and blocks of those who do not.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -14,6 +15,7 @@ import numpy as np
 
 from fleetloop.envs.maps.kinds import ConflictKind
 from fleetloop.envs.trace.jit import inline
+from fleetloop.envs.traffic.yielding import nearest_block
 
 STANDSTILL_M = 2.0
 HARDEST_M_S2 = 8.0
@@ -38,7 +40,7 @@ def idm(v, vehicle, wanted_m_s, gap_m, ahead_m_s):
 
 
 @inline
-def look_ahead(vehicle, v, roadway, places, out):
+def look_ahead(vehicle, v, roadway, places, blocks, out):
     """Gap to who is ahead on the way, and its speed, into `out`; FREE_M if nobody is near."""
     out[0] = FREE_M
     out[1] = 0.0
@@ -48,6 +50,7 @@ def look_ahead(vehicle, v, roadway, places, out):
     rank = places.rank[vehicle]
     if rank + 1 < places.first[lane + 1]:
         _nearer(places.order[rank + 1], 0.0, front, v, out)
+    nearest_block(vehicle, lane, 0.0, front, v, blocks, out)
     link = v[vehicle].link
     if link < 0:
         return
@@ -58,11 +61,13 @@ def look_ahead(vehicle, v, roadway, places, out):
         if connector >= 0:
             if begin - front < reach:
                 _first_of(vehicle, connector, begin, front, v, places, out)
+                nearest_block(vehicle, connector, begin, front, v, blocks, out)
             begin += roadway.lanes[connector].length_m
     else:
         _beside(vehicle, link, -front, v, roadway, places, out)
     if begin - front < reach:
         _first_of(vehicle, roadway.links[link].to_lane, begin, front, v, places, out)
+        nearest_block(vehicle, roadway.links[link].to_lane, begin, front, v, blocks, out)
 
 
 @inline

@@ -13,6 +13,7 @@ from __future__ import annotations
 from fleetloop.envs.maps.kinds import ConflictKind, Control, SignalState
 from fleetloop.envs.trace.jit import inline
 from fleetloop.envs.traffic.places import place_on_way
+from fleetloop.envs.traffic.yielding import body_comes, free_until, is_blocked
 
 MARGIN_M = 0.8
 """Room that is kept around the places where ways meet."""
@@ -33,13 +34,13 @@ AMBER, GREEN = int(SignalState.AMBER), int(SignalState.GREEN)
 
 
 @inline
-def may_enter(vehicle, link, line_m, v, roadway, places, states):
+def may_enter(vehicle, link, line_m, v, roadway, places, blocks, states):
     """Whether a vehicle may enter its way now.
 
     Args:
         vehicle, link: Who, and its way.
         line_m: From its front to the end of its lane.
-        v, roadway, places: State and indices.
+        v, roadway, places, blocks: State and indices.
         states: (signals, columns) what signals show.
     """
     shown = signal_of(link, roadway, states)
@@ -50,7 +51,7 @@ def may_enter(vehicle, link, line_m, v, roadway, places, states):
     control = roadway.links[link].control
     if (control == STOP or control == ALL_WAY_STOP) and not v[vehicle].stopped:  # noqa: SIM109
         return False
-    if not _has_room(vehicle, link, v, roadway, places):
+    if not _has_room(vehicle, link, v, roadway, places, blocks):
         return False
     hurried = v[vehicle].waited_s > PATIENCE_S
     for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):
@@ -59,8 +60,17 @@ def may_enter(vehicle, link, line_m, v, roadway, places, states):
         other = roadway.conflicts[row].link
         if _is_held(vehicle, other, roadway.conflicts[row].other_exit_m, v, roadway, places):
             return False
+        if roadway.links[other].connector >= 0 and is_blocked(
+            vehicle,
+            roadway.links[other].connector,
+            roadway.conflicts[row].other_enter_m - MARGIN_M,
+            roadway.conflicts[row].other_exit_m + MARGIN_M,
+            v,
+            blocks,
+        ):
+            return False
         yields = roadway.conflicts[row].yields and shown != GREEN and not hurried
-        if yields and _comes(vehicle, link, other, row, line_m, v, roadway, places, states):
+        if yields and _comes(vehicle, link, other, row, line_m, v, roadway, places, blocks, states):
             return False
     return True
 
@@ -93,7 +103,7 @@ def _is_held(vehicle, link, exit_m, v, roadway, places):
 
 
 @inline
-def _comes(vehicle, link, other_link, row, line_m, v, roadway, places, states):
+def _comes(vehicle, link, other_link, row, line_m, v, roadway, places, blocks, states):
     """Whether somebody who goes first will be at the meeting place before we have left it."""
     shown = signal_of(other_link, roadway, states)
     if shown == RED or shown == RED_AMBER or shown == AMBER:  # noqa: SIM109
@@ -116,11 +126,11 @@ def _comes(vehicle, link, other_link, row, line_m, v, roadway, places, states):
             continue
         if away_m < clear_s * max(v[other].speed_m_s, 2.0):
             return True
-    return False
+    return body_comes(lane, roadway.lanes[lane].length_m, clear_s, blocks)
 
 
 @inline
-def _has_room(vehicle, link, v, roadway, places):
+def _has_room(vehicle, link, v, roadway, places, blocks):
     """Whether there will be room behind the junction, those who are on their way there included."""
     lane = roadway.links[link].to_lane
     if roadway.links[link].connector < 0:
@@ -129,9 +139,11 @@ def _has_room(vehicle, link, v, roadway, places):
     begin = places.first[lane]
     if begin < places.first[lane + 1]:
         last = places.order[begin]
-        if v[last].speed_m_s > 8.0:
-            return True
-        room = v[last].s_m - 0.5 * v[last].length_m
+        if v[last].speed_m_s <= 8.0:
+            room = v[last].s_m - 0.5 * v[last].length_m
+    room = min(room, free_until(vehicle, lane, v, blocks))
+    if room > roadway.lanes[lane].length_m + 20.0:
+        return True
     for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):
         other_link = roadway.conflicts[row].link
         if roadway.links[other_link].to_lane == lane:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.traffic.arrays import Roadway, Table
+from fleetloop.envs.traffic.blocks import Blocks
 from fleetloop.envs.traffic.following import (
     FREE_M,
     HARDEST_M_S2,
@@ -25,11 +26,13 @@ from fleetloop.envs.traffic.junctions import (
     signal_of,
 )
 from fleetloop.envs.traffic.places import Places, hold, list_holders, sort_places
+from fleetloop.envs.traffic.yielding import is_blocked
 
 STUCK_S = 120.0
 """Who has not moved for so long is taken off the road and comes in again elsewhere."""
 
 _ROOM_M = 8.0
+_SIGHT_M = 80.0
 _LONG_M = 7.0
 _OVER_LINE_M = 0.5
 
@@ -39,6 +42,8 @@ def step_vehicles(
     v: Table,
     roadway: Roadway,
     places: Places,
+    blocks: Blocks,
+    bodies: Table,
     states: npt.NDArray[np.uint8],
     seed: np.uint64,
     dt_s: float,
@@ -49,6 +54,8 @@ def step_vehicles(
         v: Their state, changed in place.
         roadway: The network.
         places: Indices; `order` holds on from step to step.
+        blocks: What `bodies` block.
+        bodies: (n,) BODY.
         states: (signals, columns) what signals show now.
         seed: Of the ways that are chosen.
         dt_s: Length of the step.
@@ -62,17 +69,17 @@ def step_vehicles(
     list_holders(v, roadway, places)
     for vehicle in range(len(v)):
         if v[vehicle].lane >= 0:
-            _decide(vehicle, v, roadway, places, states)
+            _decide(vehicle, v, roadway, places, blocks, states)
     for vehicle in range(len(v)):
         if v[vehicle].lane < 0 or v[vehicle].fixed:
             continue
-        _accelerate(vehicle, v, roadway, places, ahead, dt_s)
+        _accelerate(vehicle, v, roadway, places, blocks, ahead, dt_s)
     stuck = 0
     for vehicle in range(len(v)):
         if v[vehicle].fixed:
             continue
         if v[vehicle].lane < 0:
-            _come_in(vehicle, v, roadway, places, seed)
+            _come_in(vehicle, v, roadway, blocks, bodies, seed)
             continue
         _move(vehicle, v, roadway, seed, dt_s)
         if v[vehicle].waited_s > STUCK_S:
@@ -82,7 +89,7 @@ def step_vehicles(
 
 
 @inline
-def _decide(vehicle, v, roadway, places, states):
+def _decide(vehicle, v, roadway, places, blocks, states):
     """Lets a vehicle into its junction, or takes the leave back while it can still stop."""
     link = v[vehicle].link
     lane = v[vehicle].lane
@@ -109,14 +116,15 @@ def _decide(vehicle, v, roadway, places, states):
         leader = places.order[places.rank[vehicle] + 1]
         if not v[leader].go:
             return
-    if may_enter(vehicle, link, roadway.lanes[lane].length_m - front, v, roadway, places, states):
+    line_m = roadway.lanes[lane].length_m - front
+    if may_enter(vehicle, link, line_m, v, roadway, places, blocks, states):
         v[vehicle].go = True
         hold(vehicle, link, places)
 
 
 @inline
-def _accelerate(vehicle, v, roadway, places, ahead, dt):
-    look_ahead(vehicle, v, roadway, places, ahead)
+def _accelerate(vehicle, v, roadway, places, blocks, ahead, dt):
+    look_ahead(vehicle, v, roadway, places, blocks, ahead)
     wanted = wanted_speed(vehicle, v, roadway)
     accel = idm(v, vehicle, wanted, ahead[0], ahead[1])
     limit = ahead[0]
@@ -229,25 +237,49 @@ def _take_off(vehicle, v):
 
 
 @inline
-def _come_in(vehicle, v, roadway, places, seed):
-    """Lets a vehicle in where the map begins, if there is room; else it tries again."""
+def _come_in(vehicle, v, roadway, blocks, bodies, seed):
+    """Lets a vehicle in where the map begins, if there is room; else it tries again.
+
+    On a map without borders it comes in at any place that no body is near enough to see well.
+    """
     if len(roadway.entries) == 0:
         return
     pick = int(uniform(vehicle, v, seed) * len(roadway.entries))
-    lane = roadway.entries[min(pick, len(roadway.entries) - 1)]
-    place = 0.5 * v[vehicle].length_m + 0.5
+    entry = roadway.entries[min(pick, len(roadway.entries) - 1)]
+    lane, half = entry.lane, 0.5 * v[vehicle].length_m
+    at_border = entry.s_m < 0.0
+    place = half + 0.5 if at_border else entry.s_m
+    if place - half < 0.0 or place + half > roadway.lanes[lane].length_m:
+        return
+    if not at_border and _in_sight(lane, place, roadway, bodies):
+        return
     for other in range(len(v)):
         # The index of this step does not know those who came in before: all are looked at.
         if v[other].lane == lane:
-            rear = v[other].s_m - 0.5 * v[other].length_m
-            if rear < place + 0.5 * v[vehicle].length_m + _ROOM_M:
+            away = abs(v[other].s_m - place) - 0.5 * v[other].length_m - half
+            if away < (_ROOM_M if at_border else 2.0 * _ROOM_M):
                 return
-    if place + 0.5 * v[vehicle].length_m > roadway.lanes[lane].length_m:
+    if is_blocked(vehicle, lane, place - half - 20.0, place + half + _ROOM_M, v, blocks):
         return
     v[vehicle].lane = lane
     v[vehicle].s_m = place
     v[vehicle].speed_m_s = 0.5 * roadway.lanes[lane].speed_m_s
     v[vehicle].link = choose_way(vehicle, v, roadway, seed)
+
+
+@inline
+def _in_sight(lane, place_m, roadway, bodies):
+    """Whether a body is so near to a place on a lane that it would see somebody appear."""
+    first = roadway.lanes[lane].first_point
+    steps = roadway.lanes[lane].last_point - 1 - first
+    point = first + int(place_m / roadway.lanes[lane].length_m * steps)
+    for body in range(len(bodies)):
+        if bodies[body].present:
+            dx = roadway.xyz_m[point, 0] - bodies[body].x_m
+            dy = roadway.xyz_m[point, 1] - bodies[body].y_m
+            if dx * dx + dy * dy < _SIGHT_M * _SIGHT_M:
+                return True
+    return False
 
 
 @kernel
@@ -256,3 +288,13 @@ def first_ways(v: Table, roadway: Roadway, seed: np.uint64) -> None:
     for vehicle in range(len(v)):
         if v[vehicle].lane >= 0 and v[vehicle].link < 0 and not v[vehicle].fixed:
             v[vehicle].link = choose_way(vehicle, v, roadway, seed)
+
+
+def take_off(v: Table, rows: npt.NDArray[np.int64]) -> None:
+    """Takes vehicles off the map."""
+    for name in ("lane", "link", "tail_link"):
+        v[name][rows] = -1
+    for name in ("go", "stopped"):
+        v[name][rows] = False
+    for name in ("speed_m_s", "accel_m_s2", "waited_s"):
+        v[name][rows] = 0.0

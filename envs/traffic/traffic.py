@@ -13,19 +13,18 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.rng import child_generator, child_seed
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.maps.signals import states_at
-from fleetloop.envs.traffic.arrays import VEHICLE, Roadway, Table, roadway_of
-from fleetloop.envs.traffic.config import BUILDS, TrafficConfig, VehicleKind
+from fleetloop.envs.traffic.arrays import Roadway, roadway_of
+from fleetloop.envs.traffic.blocks import BODY, STANDS_M_S, find_blocks, no_blocks
+from fleetloop.envs.traffic.config import TrafficConfig
 from fleetloop.envs.traffic.places import Places
+from fleetloop.envs.traffic.placing import drawn_vehicles, no_vehicles
 from fleetloop.envs.traffic.poses import vehicle_poses
-from fleetloop.envs.traffic.step import first_ways, step_vehicles
+from fleetloop.envs.traffic.step import first_ways, step_vehicles, take_off
 
 STEP_S = 0.1
 """Longest step; longer times are cut into steps of at most this."""
 
-NARROWEST_M = 2.4
-"""Vehicles of traffic keep to lanes that are at least this wide."""
-
-_CLEARANCE_M = 8.0
+_FEW_BLOCKS = 256
 
 
 @lru_cache(maxsize=8)
@@ -45,6 +44,7 @@ class Traffic:
         vehicles: State; may be read at any time.
         t_s: Simulated time.
         removed: How many were taken off the road since the reset because they were stuck.
+        externals: (n,) `BODY`: vehicles that someone else moves, see `set_externals`.
     """
 
     def __init__(self, network: RoadNetwork, config: TrafficConfig | None = None) -> None:
@@ -54,15 +54,21 @@ class Traffic:
         self.t_s = 0.0
         self.removed = 0
         self._seed = np.uint64(0)
-        self.vehicles = _empty(0)
+        self.vehicles = no_vehicles(0)
         self._places = _no_places(0, network)
+        self._blocks = no_blocks(len(network.lanes), _FEW_BLOCKS)
+        self.externals = np.zeros(0, BODY)
 
     def reset(self, seed: int) -> None:
-        """Puts new vehicles onto free places and lets them drive for the warm-up time."""
+        """Puts new vehicles onto free places and lets them drive for the warm-up time.
+
+        External vehicles are gone; set them, and `clear` their places, when they have one.
+        """
         rng = child_generator(seed, "traffic", "vehicles")
         self._seed = np.uint64(child_seed(seed, "traffic", "ways"))
         self.t_s, self.removed = 0.0, 0
-        self.vehicles = _drawn(self.config, self.network, rng)
+        self.externals = np.zeros(0, BODY)
+        self.vehicles = drawn_vehicles(self.config, self.network, rng)
         self._places = _no_places(len(self.vehicles), self.network)
         first_ways(self.vehicles, self._roadway, self._seed)
         steps = round(self.config.warm_up_s / STEP_S)
@@ -79,11 +85,85 @@ class Traffic:
             raise ConfigError(f"Traffic cannot be advanced by {duration_s} s: use a positive time.")
         count = max(1, int(np.ceil(duration_s / STEP_S - 1e-9)))
         for _ in range(count):
-            states = states_at(self.network.signals, self.t_s)
-            self.removed += step_vehicles(
-                self.vehicles, self._roadway, self._places, states, self._seed, duration_s / count
+            self._step(duration_s / count)
+
+    def _step(self, dt_s: float) -> None:
+        bodies = self.externals
+        stands = np.abs(bodies["speed_m_s"]) < STANDS_M_S
+        bodies["waited_s"] = np.where(stands, bodies["waited_s"] + dt_s, 0.0)
+        self._find_blocks()
+        states = states_at(self.network.signals, self.t_s)
+        self.removed += step_vehicles(
+            self.vehicles,
+            self._roadway,
+            self._places,
+            self._blocks,
+            bodies,
+            states,
+            self._seed,
+            dt_s,
+        )
+        self.t_s += dt_s
+
+    def _find_blocks(self) -> None:
+        """Finds what bodies block, with more room if it does not fit."""
+        while True:
+            find_blocks(self.externals, self._roadway, self._blocks)
+            count = int(self._blocks.used[0])
+            if count <= len(self._blocks.rows):
+                return
+            self._blocks = no_blocks(len(self.network.lanes), 2 * count)
+
+    def set_externals(
+        self, poses: npt.ArrayLike, speed_m_s: npt.ArrayLike, size_m: npt.ArrayLike
+    ) -> None:
+        """Tells where the vehicles are that someone else moves: the ego, a recording.
+
+        Traffic follows them, yields to them and does not drive into them, on lanes, across lanes
+        and off the road. Call it before each step; the rows are theirs for good, since traffic
+        remembers for how long each has stood.
+
+        Args:
+            poses: x, y, z and heading of the middle of each on the ground, (n, 4).
+            speed_m_s: Along the heading, (n,); below 0 in reverse.
+            size_m: Length, width and height, (n, 3).
+
+        Raises:
+            ConfigError: The shapes do not agree, or a number is not finite or a size not positive.
+        """
+        pose, size = np.asarray(poses, np.float64), np.asarray(size_m, np.float64)
+        speed = np.asarray(speed_m_s, np.float64)
+        count = len(pose)
+        if pose.shape != (count, 4) or speed.shape != (count,) or size.shape != (count, 3):
+            raise ConfigError(
+                f"External vehicles need poses (n, 4), speeds (n,) and sizes (n, 3); got "
+                f"{pose.shape}, {speed.shape} and {size.shape}."
             )
-            self.t_s += duration_s / count
+        if not (np.isfinite(pose).all() and np.isfinite(speed).all() and (size > 0.0).all()):
+            raise ConfigError(
+                "Poses and speeds of external vehicles must be finite and sizes above 0; got "
+                f"{pose.tolist()}, {speed.tolist()} and {size.tolist()}."
+            )
+        if count != len(self.externals):
+            self.externals = np.zeros(count, BODY)
+        for column, name in enumerate(("x_m", "y_m", "z_m", "heading_rad")):
+            self.externals[name] = pose[:, column]
+        for column, name in enumerate(("length_m", "width_m", "height_m")):
+            self.externals[name] = size[:, column]
+        self.externals["speed_m_s"] = speed
+        self.externals["present"] = True
+
+    def clear(self, x_m: float, y_m: float, radius_m: float) -> int:
+        """Takes the vehicles around a place off the map; they come in again elsewhere.
+
+        Returns:
+            How many.
+        """
+        poses = self.poses()
+        near = np.hypot(poses[:, 0] - x_m, poses[:, 1] - y_m) < radius_m
+        gone = near & self.present
+        take_off(self.vehicles, np.flatnonzero(gone))
+        return int(gone.sum())
 
     def poses(self) -> npt.NDArray[np.float64]:
         """x, y, z and heading of the middle of each vehicle on the ground, (n, 4)."""
@@ -100,6 +180,7 @@ class Traffic:
         """Copies all that changes."""
         return {
             "vehicles": self.vehicles.copy(),
+            "externals": self.externals.copy(),
             "order": self._places.order.copy(),
             "clock": np.array([self.t_s, float(self.removed)]),
             "seed": np.array([self._seed]),
@@ -108,66 +189,11 @@ class Traffic:
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Goes back to a snapshot of this network's traffic."""
         self.vehicles = snapshot["vehicles"].copy()
+        self.externals = snapshot["externals"].copy()
         self._places = _no_places(len(self.vehicles), self.network)
         self._places.order[:] = snapshot["order"]
         self.t_s, self.removed = float(snapshot["clock"][0]), int(snapshot["clock"][1])
         self._seed = np.uint64(snapshot["seed"][0])
-
-
-def _drawn(config: TrafficConfig, network: RoadNetwork, rng: np.random.Generator) -> Table:
-    """Vehicles at places that leave them room; as many as fit."""
-    kinds = rng.choice(len(BUILDS), size=config.vehicles, p=_shares(config)).astype(np.uint8)
-    builds = [BUILDS[VehicleKind(kind)] for kind in kinds]
-    length = np.array([rng.uniform(*build.length_m) for build in builds])
-    order = rng.permutation(len(network.spawns))
-    taken: dict[int, list[tuple[float, float]]] = {}
-    rows: list[int] = []
-    places: list[float] = []
-    for place in order:
-        if len(rows) == config.vehicles:
-            break
-        lane, s = int(network.spawns.lane[place]), float(network.spawns.s_m[place])
-        half = 0.5 * float(length[len(rows)])
-        inside = half + 1.0 < s < float(network.lanes.length_m[lane]) - half - 2.0
-        near = any(abs(s - other) < half + other_half + _CLEARANCE_M
-                   for other, other_half in taken.get(lane, ()))  # fmt: skip
-        if inside and not near and _is_wide(network, lane, s):
-            taken.setdefault(lane, []).append((s, half))
-            rows.append(lane)
-            places.append(s)
-    count = len(rows)
-    found = _empty(count)
-    found["lane"], found["s_m"], found["length_m"] = rows, places, length[:count]
-    found["kind"] = kinds[:count]
-    found["width_m"] = [build.width_m for build in builds[:count]]
-    found["height_m"] = [build.height_m for build in builds[:count]]
-    found["factor"] = rng.uniform(*config.speed_factor, size=count)
-    found["headway_s"] = rng.uniform(*config.headway_s, size=count)
-    found["gentle_m_s2"] = [build.accel_m_s2 for build in builds[:count]]
-    found["brake_m_s2"] = [build.brake_m_s2 for build in builds[:count]]
-    return found
-
-
-def _is_wide(network: RoadNetwork, lane: int, s_m: float) -> bool:
-    """Whether a lane stays wide enough to drive on from a place to its end.
-
-    Lanes that open or close are entered and left by changing, not at their ends.
-    """
-    rows = network.lanes.rows(lane)
-    width = network.lanes.width_left_m[rows] + network.lanes.width_right_m[rows]
-    return bool(width[network.lanes.s_m[rows] >= s_m - 6.0].min() >= NARROWEST_M)
-
-
-def _shares(config: TrafficConfig) -> npt.NDArray[np.float64]:
-    shares = np.array(config.shares, dtype=np.float64)
-    return np.asarray(shares / shares.sum())
-
-
-def _empty(count: int) -> Table:
-    vehicles = np.zeros(count, VEHICLE)
-    for name in ("lane", "link", "tail_link"):
-        vehicles[name] = -1
-    return vehicles
 
 
 def _no_places(count: int, network: RoadNetwork) -> Places:

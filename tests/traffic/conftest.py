@@ -1,9 +1,12 @@
-"""Whether vehicles overlap, in plain NumPy."""
+"""Whether vehicles overlap, in plain NumPy; and a straight road."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from fleetloop.envs.maps.builder import NetworkBuilder
+from fleetloop.envs.maps.kinds import JunctionKind, LaneKind, RoadClass
 
 
 def corners(pose, length_m, width_m):
@@ -22,6 +25,21 @@ def apart(one, two) -> bool:
             if a.max() < b.min() or b.max() < a.min():
                 return True
     return False
+
+
+def touching(traffic, slack_m=0.1):
+    """Pairs (vehicle, external vehicle) whose rectangles, less a slack, overlap."""
+    poses, vehicles, externals = traffic.poses(), traffic.vehicles, traffic.externals
+    found = []
+    for row, body in enumerate(externals):
+        pose = np.array([body["x_m"], body["y_m"], body["z_m"], body["heading_rad"]])
+        box = corners(pose, body["length_m"] - slack_m, body["width_m"] - slack_m)
+        for i in np.flatnonzero(traffic.present):
+            if np.linalg.norm(poses[i, :2] - pose[:2]) < 14.0:
+                size = vehicles["length_m"][i] - slack_m, vehicles["width_m"][i] - slack_m
+                if not apart(corners(poses[i], *size), box):
+                    found.append((int(i), row))
+    return found
 
 
 def overlapping(traffic, slack_m=0.1):
@@ -45,3 +63,29 @@ def overlapping(traffic, slack_m=0.1):
 def overlaps():
     """`overlapping`."""
     return overlapping
+
+
+@pytest.fixture(scope="session")
+def touches():
+    """`touching`."""
+    return touching
+
+
+@pytest.fixture(scope="session")
+def straight():
+    """Makes a road to the east; its lanes, from right to left, lead back to their begin."""
+
+    def make(length_m=300.0, lanes=1):
+        builder = NetworkBuilder(name="straight", source="test", licence="none", left_hand=False)
+        road = builder.add_road("straight", RoadClass.ARTERIAL)
+        back = builder.add_junction(JunctionKind.DEAD_END, (0.0, 50.0))
+        for lane in range(lanes):
+            ends = [(0.0, 3.5 * lane), (length_m, 3.5 * lane)]
+            builder.add_lane(LaneKind.DRIVE, ends, width_m=3.5, road=road, speed_limit_m_s=14.0)
+        for lane in range(1, lanes):
+            builder.set_neighbours(lane, lane - 1)
+        for lane in range(lanes):
+            builder.connect(lane, lane, junction=back)
+        return builder
+
+    return make

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from fleetloop.envs.maps.kinds import LaneKind, Turn
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.traffic.grid import Grid, grid_of
+from fleetloop.envs.traffic.rings import find_rings
+from fleetloop.envs.traffic.wide import WideConflict, wide_conflicts
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -35,6 +37,12 @@ SWEEP_M = 2.9
 two half widths of 1.25 m and what the rear of a long vehicle cuts in."""
 
 _FURTHEST_LINE_M = 9.0
+
+LONG_M = 7.0
+"""Vehicles that are longer than this swing out and cut corners."""
+
+WIDE = 100
+"""Kind of a conflict that concerns long vehicles alone, beside those of `ConflictKind`."""
 
 VEHICLE = np.dtype(
     [
@@ -69,6 +77,7 @@ LANE = np.dtype(
         ("line_m", np.float64),  # where fronts wait
         ("speed_m_s", np.float64),  # limit, or less in curves
         ("connector_link", np.int32),  # the link of a connector, -1 for ordinary lanes
+        ("ring", np.int32),  # the roundabout whose circle it is part of, -1
         ("first_way", np.int32),
         ("last_way", np.int32),  # exclusive, as all `last_`
         ("first_point", np.int32),
@@ -128,6 +137,7 @@ class Roadway(NamedTuple):
     ways: Table  # (w,) WAY: what follows each lane, and how often it is taken
     entries: Table  # (e,) ENTRY: where who has left the map may come in again
     grid: Grid
+    ring_m: Floats  # (rings,) length of the circle of each roundabout
     xyz_m: Floats  # (p, 3) points of the lanes
     heading_rad: Floats  # (p,)
 
@@ -143,16 +153,14 @@ def roadway_of(network: RoadNetwork) -> Roadway:
     lane_table["line_m"] = _lines(network)
     lane_table["speed_m_s"] = _curve_speed(network)
     lane_table["connector_link"] = connector_link
+    lane_table["ring"], ring_m = find_rings(network)
     lane_table["first_way"], lane_table["last_way"] = lanes.next_begin[:-1], lanes.next_begin[1:]
     lane_table["first_point"], lane_table["last_point"] = lanes.begin[:-1], lanes.begin[1:]
     link_table = np.zeros(len(links), LINK)
     for name in ("from_lane", "to_lane", "connector", "control", "signal", "signal_index"):
         link_table[name] = getattr(links, name)
-    link_table["first_conflict"] = links.conflict_begin[:-1]
-    link_table["last_conflict"] = links.conflict_begin[1:]
-    conflicts = np.zeros(len(links.conflict_link), CONFLICT)
-    for name in ("link", "kind", "exit_m", "other_enter_m", "other_exit_m", "yields"):
-        conflicts[name] = getattr(links, f"conflict_{name}")
+    conflicts, begin = _conflicts(network)
+    link_table["first_conflict"], link_table["last_conflict"] = begin[:-1], begin[1:]
     ways = np.zeros(len(lanes.next_link), WAY)
     ways["link"], ways["weight"] = lanes.next_link, _weights(network)
     ways["radius_m"] = _radii(network)
@@ -163,9 +171,28 @@ def roadway_of(network: RoadNetwork) -> Roadway:
         ways=ways,
         entries=_entries(network),
         grid=grid_of(network),
+        ring_m=ring_m,
         xyz_m=lanes.xyz_m,
         heading_rad=lanes.heading_rad,
     )
+
+
+def _conflicts(network: RoadNetwork) -> tuple[Table, Ints]:
+    """Conflicts sorted by link, those of long vehicles included, and where each link's begin."""
+    links = network.links
+    wide: list[WideConflict] = wide_conflicts(network)
+    known = len(links.conflict_link)
+    table = np.zeros(known + len(wide), CONFLICT)
+    for name in ("link", "kind", "exit_m", "other_enter_m", "other_exit_m", "yields"):
+        table[name][:known] = getattr(links, f"conflict_{name}")
+    owner = np.repeat(np.arange(len(links)), np.diff(links.conflict_begin))
+    owner = np.concatenate([owner, np.array([row.link for row in wide], dtype=owner.dtype)])
+    for at, row in enumerate(wide, start=known):
+        table["link"][at], table["kind"][at] = row.other, WIDE
+        table["exit_m"][at], table["other_exit_m"][at] = row.exit_m, row.other_exit_m
+    order = np.argsort(owner, kind="stable")
+    begin = np.searchsorted(owner[order], np.arange(len(links) + 1)).astype(np.int32)
+    return table[order], begin
 
 
 def _entries(network: RoadNetwork) -> Table:

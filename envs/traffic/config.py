@@ -63,6 +63,8 @@ class TrafficConfig:
         speed_factor: Smallest and largest part of the limit that drivers like.
         headway_s: Shortest and longest time gap that they keep.
         warm_up_s: Time that passes before an episode begins.
+        pedestrians: How many people walk; none where a map has no sidewalks.
+        hasty: Part of them who cross where there is no crossing.
     """
 
     vehicles: int = 30
@@ -70,10 +72,16 @@ class TrafficConfig:
     speed_factor: tuple[float, float] = (0.88, 1.12)
     headway_s: tuple[float, float] = (1.1, 1.9)
     warm_up_s: float = 20.0
+    pedestrians: int = 0
+    hasty: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.vehicles <= 5000:
             raise ConfigError(f"vehicles of a traffic is {self.vehicles}: use 0 to 5000.")
+        if not 0 <= self.pedestrians <= 2000:
+            raise ConfigError(f"pedestrians of a traffic is {self.pedestrians}: use 0 to 2000.")
+        if not 0.0 <= self.hasty <= 1.0:
+            raise ConfigError(f"hasty of a traffic is {self.hasty}: use a part of 0 to 1.")
         if min(self.shares) < 0.0 or sum(self.shares) <= 0.0:
             raise ConfigError(f"shares of a traffic are {self.shares}: use parts of 0 or more.")
         for name in ("speed_factor", "headway_s"):

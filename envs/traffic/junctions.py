@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from fleetloop.envs.maps.kinds import ConflictKind, Control, SignalState
 from fleetloop.envs.trace.jit import inline
+from fleetloop.envs.traffic.arrays import LONG_M, WIDE
 from fleetloop.envs.traffic.places import place_on_way
-from fleetloop.envs.traffic.yielding import body_comes, free_until, is_blocked
+from fleetloop.envs.traffic.yielding import body_comes, free_until, is_blocked, is_way_blocked
 
 MARGIN_M = 0.8
 """Room that is kept around the places where ways meet."""
@@ -24,6 +25,9 @@ GAP_S = 2.5
 
 PATIENCE_S = 25.0
 """Who has waited for so long takes smaller gaps."""
+
+RING_GAP_M = 16.0
+"""Room that is kept in a roundabout: the longest vehicle and its distances."""
 
 HARD_BRAKE_M_S2 = 3.5
 
@@ -51,15 +55,20 @@ def may_enter(vehicle, link, line_m, v, roadway, places, blocks, states):
     control = roadway.links[link].control
     if (control == STOP or control == ALL_WAY_STOP) and not v[vehicle].stopped:  # noqa: SIM109
         return False
-    if not _has_room(vehicle, link, v, roadway, places, blocks):
+    if is_way_blocked(vehicle, roadway.links[link].connector, line_m, v, blocks):
+        return False
+    if not has_room(vehicle, link, v, roadway, places, blocks):
         return False
     hurried = v[vehicle].waited_s > PATIENCE_S
     for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):
         if roadway.conflicts[row].kind == DIVERGE:
             continue
         other = roadway.conflicts[row].link
-        if _is_held(vehicle, other, roadway.conflicts[row].other_exit_m, v, roadway, places):
+        wide = roadway.conflicts[row].kind == WIDE
+        if _is_held(vehicle, other, roadway.conflicts[row].other_exit_m, wide, v, roadway, places):
             return False
+        if wide:
+            continue
         if roadway.links[other].connector >= 0 and is_blocked(
             vehicle,
             roadway.links[other].connector,
@@ -85,18 +94,24 @@ def signal_of(link, roadway, states):
 
 
 @inline
-def _is_held(vehicle, link, exit_m, v, roadway, places):
-    """Whether somebody else holds a way and has not left the place where it meets ours."""
+def _is_held(vehicle, link, exit_m, wide, v, roadway, places):
+    """Whether somebody else holds a way and has not left the place where it meets ours.
+
+    Ways that meet in wide turns only (`wide`) are in the way of long vehicles alone.
+    """
+    long = v[vehicle].length_m > LONG_M
     other = places.holder[link]
     while other >= 0:
-        if other != vehicle:
+        if other != vehicle and (not wide or long or v[other].length_m > LONG_M):
             rear = place_on_way(other, link, v, roadway) - 0.5 * v[other].length_m
             if rear < exit_m + MARGIN_M:
                 return True
         other = places.holder_next[other]
     other = places.tail[link]
     while other >= 0:
-        if other != vehicle and v[other].tail_m - 0.5 * v[other].length_m < exit_m + MARGIN_M:
+        rear = v[other].tail_m - 0.5 * v[other].length_m
+        concerns = other != vehicle and (not wide or long or v[other].length_m > LONG_M)
+        if concerns and rear < exit_m + MARGIN_M:
             return True
         other = places.tail_next[other]
     return False
@@ -130,11 +145,12 @@ def _comes(vehicle, link, other_link, row, line_m, v, roadway, places, blocks, s
 
 
 @inline
-def _has_room(vehicle, link, v, roadway, places, blocks):
+def has_room(vehicle, link, v, roadway, places, blocks):
     """Whether there will be room behind the junction, those who are on their way there included."""
     lane = roadway.links[link].to_lane
     if roadway.links[link].connector < 0:
         return True
+    # Behind who drives fast there will be room.
     room = roadway.lanes[lane].length_m + 30.0
     begin = places.first[lane]
     if begin < places.first[lane + 1]:
@@ -149,7 +165,28 @@ def _has_room(vehicle, link, v, roadway, places, blocks):
         if roadway.links[other_link].to_lane == lane:
             room -= _held_length(vehicle, other_link, v, roadway, places)
     room -= _held_length(vehicle, link, v, roadway, places)
-    return room > v[vehicle].length_m + 2.0
+    return room > v[vehicle].length_m + 2.0 and _ring_has_room(vehicle, link, v, roadway, places)
+
+
+@inline
+def _ring_has_room(vehicle, link, v, roadway, places):
+    """Whether a roundabout that one wants to enter keeps a gap, so that it goes on turning.
+
+    A ring that is full to the last place never moves again: each waits for the one ahead.
+    """
+    ring = roadway.lanes[roadway.links[link].to_lane].ring
+    if ring < 0 or roadway.lanes[v[vehicle].lane].ring == ring:
+        return True
+    used = places.ring_used[ring]
+    return used == 0.0 or used + v[vehicle].length_m + RING_GAP_M < roadway.ring_m[ring]
+
+
+@inline
+def join_ring(vehicle, link, v, roadway, places):
+    """Notes that a vehicle was let into a roundabout."""
+    ring = roadway.lanes[roadway.links[link].to_lane].ring
+    if ring >= 0 and roadway.lanes[v[vehicle].lane].ring != ring:
+        places.ring_used[ring] += v[vehicle].length_m + 2.0
 
 
 @inline

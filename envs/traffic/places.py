@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fleetloop.envs.trace.jit import inline
 
 Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
 
 
 class Places(NamedTuple):
@@ -25,6 +26,7 @@ class Places(NamedTuple):
     holder_next: Ints  # (n,): the next one
     tail: Ints  # (links,): first vehicle whose rear is still on a way, -1
     tail_next: Ints  # (n,)
+    ring_used: Floats  # (rings,) length of road that those in each roundabout need
 
 
 @inline
@@ -75,6 +77,21 @@ def list_holders(v, roadway, places):
             tail = v[vehicle].tail_link
             places.tail_next[vehicle] = places.tail[tail]
             places.tail[tail] = vehicle
+
+
+@inline
+def fill_rings(v, roadway, places):
+    """Adds up how much of each roundabout is taken, by those who were let in too."""
+    places.ring_used[:] = 0.0
+    for vehicle in range(len(v)):
+        lane, link = v[vehicle].lane, v[vehicle].link
+        if lane < 0:
+            continue
+        ring = roadway.lanes[lane].ring
+        if ring < 0 and link >= 0 and (v[vehicle].go or roadway.lanes[lane].connector_link >= 0):
+            ring = roadway.lanes[roadway.links[link].to_lane].ring
+        if ring >= 0:
+            places.ring_used[ring] += v[vehicle].length_m + 2.0
 
 
 @inline

@@ -8,9 +8,14 @@ import numpy.typing as npt
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.traffic.arrays import VEHICLE, Table
 from fleetloop.envs.traffic.config import BUILDS, TrafficConfig, VehicleKind
+from fleetloop.envs.traffic.walk_tables import Walkway
+from fleetloop.envs.traffic.walkers import WALKER
 
 NARROWEST_M = 2.4
 """Vehicles of traffic keep to lanes that are at least this wide."""
+
+METRES_EACH = 2.0
+"""Sidewalk that each person has, at least."""
 
 _CLEARANCE_M = 8.0
 
@@ -62,6 +67,28 @@ def _is_wide(network: RoadNetwork, lane: int, s_m: float) -> bool:
 def _shares(config: TrafficConfig) -> npt.NDArray[np.float64]:
     shares = np.array(config.shares, dtype=np.float64)
     return np.asarray(shares / shares.sum())
+
+
+def drawn_walkers(config: TrafficConfig, walkway: Walkway, rng: np.random.Generator) -> Table:
+    """People on sidewalks, as many as there are metres for; sizes after Moussaïd et al. 2009."""
+    edges = walkway.edges
+    length = np.where((edges["lane"] >= 0) & (edges["crossing"] < 0), edges["length_m"], 0.0)
+    count = min(config.pedestrians, int(length.sum() / METRES_EACH))
+    walkers = np.zeros(count, WALKER)
+    if count == 0:
+        return walkers
+    walkers["edge"] = rng.choice(len(edges), size=count, p=length / length.sum())
+    walkers["s_m"] = rng.uniform(0.0, 1.0, count) * edges["length_m"][walkers["edge"]]
+    walkers["forward"] = rng.uniform(size=count) < 0.5
+    walkers["cut"] = -1
+    walkers["hasty"] = rng.uniform(size=count) < config.hasty
+    walkers["wish_m_s"] = np.clip(rng.normal(1.29, 0.19, count), 0.7, 2.0)
+    walkers["height_m"] = np.clip(rng.normal(1.70, 0.10, count), 1.45, 2.0)
+    widest = np.maximum(edges["half_m"][walkers["edge"]] - 0.4, 0.05)
+    walkers["side_m"] = rng.uniform(-0.3, 1.0, count) * np.minimum(widest, 0.9)
+    walkers["phase_rad"] = rng.uniform(0.0, 2.0 * np.pi, count)
+    walkers["style"] = rng.integers(0, 2**31 - 1, count)
+    return walkers
 
 
 def no_vehicles(count: int) -> Table:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.jit import inline, kernel
-from fleetloop.envs.traffic.arrays import Roadway, Table
+from fleetloop.envs.traffic.arrays import LONG_M, Roadway, Table
 from fleetloop.envs.traffic.blocks import Blocks
+from fleetloop.envs.traffic.draws import uniform
 from fleetloop.envs.traffic.following import (
     FREE_M,
     HARDEST_M_S2,
@@ -22,18 +23,22 @@ from fleetloop.envs.traffic.following import (
 from fleetloop.envs.traffic.junctions import (
     RED,
     RED_AMBER,
+    has_room,
+    join_ring,
     may_enter,
     signal_of,
 )
-from fleetloop.envs.traffic.places import Places, hold, list_holders, sort_places
+from fleetloop.envs.traffic.places import Places, fill_rings, hold, list_holders, sort_places
 from fleetloop.envs.traffic.yielding import is_blocked
 
 STUCK_S = 120.0
 """Who has not moved for so long is taken off the road and comes in again elsewhere."""
 
+RECONSIDER_S = 8.0
+"""Who has waited for so long, and again after as long, looks for a way that is not full."""
+
 _ROOM_M = 8.0
 _SIGHT_M = 80.0
-_LONG_M = 7.0
 _OVER_LINE_M = 0.5
 
 
@@ -67,9 +72,10 @@ def step_vehicles(
     ahead = np.empty(2)
     sort_places(lanes, v, places)
     list_holders(v, roadway, places)
+    fill_rings(v, roadway, places)
     for vehicle in range(len(v)):
         if v[vehicle].lane >= 0:
-            _decide(vehicle, v, roadway, places, blocks, states)
+            _decide(vehicle, v, roadway, places, blocks, states, seed, dt_s)
     for vehicle in range(len(v)):
         if v[vehicle].lane < 0 or v[vehicle].fixed:
             continue
@@ -89,7 +95,7 @@ def step_vehicles(
 
 
 @inline
-def _decide(vehicle, v, roadway, places, blocks, states):
+def _decide(vehicle, v, roadway, places, blocks, states, seed, dt):
     """Lets a vehicle into its junction, or takes the leave back while it can still stop."""
     link = v[vehicle].link
     lane = v[vehicle].lane
@@ -120,6 +126,12 @@ def _decide(vehicle, v, roadway, places, blocks, states):
     if may_enter(vehicle, link, line_m, v, roadway, places, blocks, states):
         v[vehicle].go = True
         hold(vehicle, link, places)
+        join_ring(vehicle, link, v, roadway, places)
+        return
+    waited = v[vehicle].waited_s
+    again = int(waited / RECONSIDER_S) != int((waited - dt) / RECONSIDER_S)
+    if again and not has_room(vehicle, link, v, roadway, places, blocks):
+        _reconsider(vehicle, v, roadway, places, blocks, seed)
 
 
 @inline
@@ -202,26 +214,31 @@ def choose_way(vehicle, v, roadway, seed):
 
 
 @inline
-def _weight(vehicle, row, v, roadway):
-    """How much a vehicle likes a way: long ones go around tight turns, if they can."""
-    way = roadway.ways[row]
-    tight = v[vehicle].length_m > _LONG_M and way.radius_m < 1.2 * v[vehicle].length_m
-    return way.weight * (1e-4 if tight else 1.0)
+def _reconsider(vehicle, v, roadway, places, blocks, seed):
+    """Another way for one whose own is full: any that has room, by their weights."""
+    lane = v[vehicle].lane
+    begin, end = roadway.lanes[lane].first_way, roadway.lanes[lane].last_way
+    total = 0.0
+    for row in range(begin, end):
+        if has_room(vehicle, roadway.ways[row].link, v, roadway, places, blocks):
+            total += _weight(vehicle, row, v, roadway)
+    wanted = uniform(vehicle, v, seed) * total
+    for row in range(begin, end):
+        weight = _weight(vehicle, row, v, roadway)
+        link = roadway.ways[row].link
+        if weight > 0.0 and has_room(vehicle, link, v, roadway, places, blocks):
+            wanted -= weight
+            if wanted < 0.0:
+                v[vehicle].link = link
+                return
 
 
 @inline
-def uniform(vehicle, v, seed):
-    """The next random number of a vehicle, 0 to 1: SplitMix64 of seed, row and count.
-
-    [Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"]
-    """
-    v[vehicle].count += np.uint64(1)
-    x = seed + np.uint64(vehicle) * np.uint64(0xD1342543DE82EF95)
-    x += v[vehicle].count * np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x = x ^ (x >> np.uint64(31))
-    return float(x >> np.uint64(11)) / 9007199254740992.0
+def _weight(vehicle, row, v, roadway):
+    """How much a vehicle likes a way: long ones go around tight turns, if they can."""
+    way = roadway.ways[row]
+    tight = v[vehicle].length_m > LONG_M and way.radius_m < 1.2 * v[vehicle].length_m
+    return way.weight * (1e-4 if tight else 1.0)
 
 
 @inline

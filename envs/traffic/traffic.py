@@ -17,14 +17,26 @@ from fleetloop.envs.traffic.arrays import Roadway, roadway_of
 from fleetloop.envs.traffic.blocks import BODY, STANDS_M_S, find_blocks, no_blocks
 from fleetloop.envs.traffic.config import TrafficConfig
 from fleetloop.envs.traffic.places import Places
-from fleetloop.envs.traffic.placing import drawn_vehicles, no_vehicles
+from fleetloop.envs.traffic.placing import drawn_vehicles, drawn_walkers, no_vehicles
 from fleetloop.envs.traffic.poses import vehicle_poses
 from fleetloop.envs.traffic.step import first_ways, step_vehicles, take_off
+from fleetloop.envs.traffic.walk_tables import Walkway, walkway_of
+from fleetloop.envs.traffic.walkers import (
+    WALKER,
+    block_for_walkers,
+    first_edges,
+    step_walkers,
+)
 
 STEP_S = 0.1
 """Longest step; longer times are cut into steps of at most this."""
 
 _FEW_BLOCKS = 256
+
+
+@lru_cache(maxsize=8)
+def _walkway(network: RoadNetwork) -> Walkway:
+    return walkway_of(network)
 
 
 @lru_cache(maxsize=8)
@@ -43,6 +55,7 @@ class Traffic:
     Attributes:
         vehicles: State; may be read at any time.
         t_s: Simulated time.
+        walkers: (n,) `WALKER`: people on foot; may be read at any time.
         removed: How many were taken off the road since the reset because they were stuck.
         externals: (n,) `BODY`: vehicles that someone else moves, see `set_externals`.
     """
@@ -58,6 +71,9 @@ class Traffic:
         self._places = _no_places(0, network)
         self._blocks = no_blocks(len(network.lanes), _FEW_BLOCKS)
         self.externals = np.zeros(0, BODY)
+        self._walkway = _walkway(network) if self.config.pedestrians else None
+        self._walk_seed = np.uint64(0)
+        self.walkers = np.zeros(0, WALKER)
 
     def reset(self, seed: int) -> None:
         """Puts new vehicles onto free places and lets them drive for the warm-up time.
@@ -70,6 +86,11 @@ class Traffic:
         self.externals = np.zeros(0, BODY)
         self.vehicles = drawn_vehicles(self.config, self.network, rng)
         self._places = _no_places(len(self.vehicles), self.network)
+        self._walk_seed = np.uint64(child_seed(seed, "traffic", "walks"))
+        if self._walkway is not None:
+            walks = child_generator(seed, "traffic", "walkers")
+            self.walkers = drawn_walkers(self.config, self._walkway, walks)
+            first_edges(self.walkers, self._roadway, self._walkway, self._walk_seed)
         first_ways(self.vehicles, self._roadway, self._seed)
         steps = round(self.config.warm_up_s / STEP_S)
         for _ in range(steps):
@@ -103,12 +124,27 @@ class Traffic:
             self._seed,
             dt_s,
         )
+        if self._walkway is not None and len(self.walkers):
+            step_walkers(
+                self.walkers,
+                self.poses(),
+                self.vehicles,
+                bodies,
+                self._roadway,
+                self._walkway,
+                self._blocks,
+                states,
+                self._walk_seed,
+                dt_s,
+            )
         self.t_s += dt_s
 
     def _find_blocks(self) -> None:
-        """Finds what bodies block, with more room if it does not fit."""
+        """Finds what bodies and people block, with more room if it does not fit."""
         while True:
             find_blocks(self.externals, self._roadway, self._blocks)
+            if self._walkway is not None:
+                block_for_walkers(self.walkers, self._roadway, self._walkway, self._blocks)
             count = int(self._blocks.used[0])
             if count <= len(self._blocks.rows):
                 return
@@ -171,6 +207,11 @@ class Traffic:
         vehicle_poses(self.vehicles, self._roadway, out)
         return out
 
+    def walker_poses(self) -> npt.NDArray[np.float64]:
+        """x, y, z of the ground under each person, and heading, (n, 4)."""
+        names = ("x_m", "y_m", "z_m", "heading_rad")
+        return np.stack([self.walkers[name] for name in names], axis=1)
+
     @property
     def present(self) -> npt.NDArray[np.bool_]:
         """Which vehicles are on the map, (n,)."""
@@ -181,23 +222,28 @@ class Traffic:
         return {
             "vehicles": self.vehicles.copy(),
             "externals": self.externals.copy(),
+            "walkers": self.walkers.copy(),
             "order": self._places.order.copy(),
             "clock": np.array([self.t_s, float(self.removed)]),
-            "seed": np.array([self._seed]),
+            "seed": np.array([self._seed, self._walk_seed]),
         }
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Goes back to a snapshot of this network's traffic."""
         self.vehicles = snapshot["vehicles"].copy()
         self.externals = snapshot["externals"].copy()
+        self.walkers = snapshot["walkers"].copy()
+        if len(self.walkers) and self._walkway is None:
+            self._walkway = _walkway(self.network)
         self._places = _no_places(len(self.vehicles), self.network)
         self._places.order[:] = snapshot["order"]
         self.t_s, self.removed = float(snapshot["clock"][0]), int(snapshot["clock"][1])
         self._seed = np.uint64(snapshot["seed"][0])
+        self._walk_seed = np.uint64(snapshot["seed"][1])
 
 
 def _no_places(count: int, network: RoadNetwork) -> Places:
-    lanes, links = len(network.lanes), len(network.links)
+    lanes, links, rings = len(network.lanes), len(network.links), len(_roadway(network).ring_m)
     return Places(
         order=np.arange(count, dtype=np.int32),
         rank=np.zeros(count, np.int32),
@@ -206,4 +252,5 @@ def _no_places(count: int, network: RoadNetwork) -> Places:
         holder_next=np.full(count, -1, np.int32),
         tail=np.full(links, -1, np.int32),
         tail_next=np.full(count, -1, np.int32),
+        ring_used=np.zeros(rings),
     )

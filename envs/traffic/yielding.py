@@ -39,10 +39,31 @@ def nearest_block(vehicle, lane, begin_m, front_m, v, blocks, out):
         if blocks.rows[row].soft:
             speed = v[vehicle].speed_m_s
             ahead = gap > 0.0 and gap > speed * speed / (2.0 * HARD_STOP_M_S2)
+        towards = -blocks.rows[row].speed_m_s
+        if towards > STANDS_M_S and not blocks.rows[row].soft:
+            # Who comes towards us covers ground while we brake: stop before, not there.
+            covered = towards * (1.0 + v[vehicle].speed_m_s / v[vehicle].brake_m_s2)
+            gap = min(gap, max(gap - covered, 1.0))
         if ahead and gap < out[0] and matters(vehicle, row, v, blocks):
             out[0] = gap
-            out[1] = blocks.rows[row].speed_m_s
+            out[1] = max(blocks.rows[row].speed_m_s, 0.0)
         row = blocks.rows[row].next
+
+
+@inline
+def is_way_blocked(vehicle, connector, line_m, v, blocks):
+    """Whether somebody is on a vehicle's own way or about to be, and it can still stop."""
+    if connector < 0:
+        return False
+    row = blocks.first[connector]
+    speed = v[vehicle].speed_m_s
+    while row >= 0:
+        gap = line_m + blocks.rows[row].low_m
+        stops = gap > speed * speed / (2.0 * HARD_STOP_M_S2) or not blocks.rows[row].soft
+        if stops and blocks.rows[row].speed_m_s < 1.0 and matters(vehicle, row, v, blocks):
+            return True
+        row = blocks.rows[row].next
+    return False
 
 
 @inline

@@ -88,7 +88,7 @@ def test_a_cut_in_is_never_run_into(straight, touches):
 
 def test_who_comes_from_the_other_side_makes_one_stop(straight, touches):
     traffic = one_behind(straight().freeze(), s_m=20.0)
-    for tick in range(150):
+    for tick in range(300):
         place(traffic, 200.0 - min(0.6 * tick, 60.0), 0.0, np.pi, 6.0 if tick < 100 else 0.0)
         traffic.step(STEP_S)
         assert touches(traffic) == []

@@ -1,0 +1,80 @@
+"""Hours of traffic on several maps: does it flow, does anybody touch anybody, what does it cost?
+
+    python benchmarks/traffic_soak.py [--minutes 60] [--towns 5] [--maps FOLDER] [--vehicles 60]
+
+Prints one row a map. `overlaps` and `walked into` count instants (two a second) at which two
+vehicles overlap, or a person is inside a vehicle; `slowest` is the lowest mean speed of any minute;
+`removed` counts vehicles that had been stuck for two minutes. Real maps are OpenDRIVE and
+OpenStreetMap files of a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from fleetloop.core.errors import ConfigError
+from fleetloop.envs.maps.load import open_map
+from fleetloop.envs.maps.network import RoadNetwork
+from fleetloop.envs.maps.sources import config_of_file
+from fleetloop.envs.maps.town.config import TownConfig
+from fleetloop.envs.traffic.config import TrafficConfig
+from fleetloop.envs.traffic.soak import HEADER, Soak, soak
+from fleetloop.envs.traffic.traffic import Traffic
+
+
+def maps_of(folder: Path) -> list[Path]:
+    """The files of a folder that a map source reads."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            config_of_file(path)
+        except ConfigError:
+            continue
+        found.append(path)
+    return found
+
+
+def show(name: str, network: RoadNetwork, args: argparse.Namespace) -> Soak:
+    """Runs one map and prints its row."""
+    config = TrafficConfig(vehicles=args.vehicles, pedestrians=args.pedestrians)
+    traffic = Traffic(network, config)
+    traffic.reset(args.seed)
+    began = time.monotonic()
+
+    def progress(done_s: float, total_s: float) -> None:
+        left_s = (time.monotonic() - began) * (total_s - done_s) / max(done_s, 1e-9)
+        text = f"{name}: {done_s / 60.0:.0f} of {total_s / 60.0:.0f} min, {left_s:.0f} s left"
+        print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
+
+    result = soak(traffic, 60.0 * args.minutes, progress=progress)
+    print(f"\r{'':<60}\r", end="", file=sys.stderr, flush=True)
+    print(result.row(name), flush=True)
+    for deadlock in result.deadlocks[:5]:
+        print(
+            f"    deadlock of {deadlock.vehicles} at {deadlock.place_m} since {deadlock.t_s:.0f} s"
+        )
+    return result
+
+
+def main() -> None:
+    """Runs all maps."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--towns", type=int, default=5)
+    parser.add_argument("--maps", type=Path, default=None)
+    parser.add_argument("--vehicles", type=int, default=60)
+    parser.add_argument("--pedestrians", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    print(HEADER)
+    for seed in range(args.towns):
+        show(f"town {seed}", open_map("town", TownConfig(seed=seed)), args)
+    for path in maps_of(args.maps) if args.maps else []:
+        show(path.name.split(".")[0], open_map(*config_of_file(path)), args)
+
+
+if __name__ == "__main__":
+    main()

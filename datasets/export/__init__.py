@@ -8,6 +8,10 @@ from fleetloop.datasets.export.base import Exporter
 EXPORTERS: Registry[type[Exporter]] = Registry(
     "export format",
     {
+        "lerobot": "fleetloop.datasets.export.lerobot.exporter:LeRobot",
+        "minari": "fleetloop.datasets.export.minari:Minari",
+        "rlds": "fleetloop.datasets.export.rlds.exporter:Rlds",
+        "robomimic": "fleetloop.datasets.export.robomimic:Robomimic",
         "webdataset": "fleetloop.datasets.export.webdataset:WebDataset",
     },
 )

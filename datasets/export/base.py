@@ -4,7 +4,8 @@ An exporter turns one episode after another into files of a staging folder, and 
 spans all of them (tables, indexes, statistics). Around it `export` makes the whole safe: the
 staging folder gets the name of the result in one rename when everything is there; an episode that
 was written is noted, with what the exporter wants to remember of it, so a run that was stopped
-goes on with the next one; and `lineage.json` says where everything came from.
+goes on with the next one; `lineage.json` says where everything came from, and `SHA256SUMS` what
+every file must be.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ from fleetloop.datasets.lineage import (
     source_of,
     write_lineage,
 )
-from fleetloop.datasets.recording import RecordedEpisode, Recording
+from fleetloop.datasets.recording import RecordedEpisode, Recording, file_sha256
+
+SUMS = "SHA256SUMS"
+"""Checksums of all files of an export, as `sha256sum --check` reads them."""
 
 _NOTES = ".export"
 _PLAN = "plan.json"
@@ -121,12 +125,13 @@ def make_exporter(kind: type[Exporter], options: Mapping[str, Json]) -> Exporter
         MissingDependencyError: A package that it needs is not installed.
         ConfigError: Options that it does not know, or values that are not possible.
     """
+    chosen = from_json(kind.OPTIONS, dict(options))
     missing = [name for name in kind.NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingDependencyError(
             f"This export needs {', '.join(missing)}: pip install 'fleetloop[{kind.EXTRA}]'."
         )
-    return kind(from_json(kind.OPTIONS, dict(options)))
+    return kind(chosen)
 
 
 def export(
@@ -167,23 +172,13 @@ def export(
     }
     try:
         _prepare(notes, plan, out)
-        parts, lineages, resumed = [], [], 0
-        for number, episode in enumerate(recording):
-            note = notes / f"{number:06d}.json"
-            if note.exists():
-                resumed += 1
-            else:
-                _write_episode(exporter, episode, number, staging, note)
-            part, lineage = _read_note(note, episode, staging)
-            parts.append(part)
-            lineages.append(lineage)
-            episode.close()
-            on_episode(number)
+        parts, lineages, resumed = _write_all(exporter, recording, staging, on_episode)
         exporter.finish(parts, staging)
         told = Lineage(
             exporter=name, version=plan["version"], options=all_options, episodes=tuple(lineages)
         )
         write_lineage(told, staging)
+        write_sums(staging)
         shutil.rmtree(notes)
         size = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
         os.replace(staging, out)
@@ -215,6 +210,39 @@ def write_safely(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
+def write_sums(folder: Path) -> Path:
+    """Writes the checksums of all files in a folder."""
+    lines = [
+        f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and _NOTES not in path.parts and path.name != SUMS
+    ]
+    target = folder / SUMS
+    write_safely(target, "".join(lines))
+    return target
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """SHA-256 by path within the folder, as `write_sums` wrote them.
+
+    Raises:
+        StorageError: They are not there.
+        DamagedFileError: A line is not of that form.
+    """
+    path = folder / SUMS
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"Cannot read {path}: {error}.") from error
+    sums = {}
+    for line in lines:
+        digest, gap, name = line[:64], line[64:66], line[66:]
+        if gap != "  " or not name or name.startswith("/") or ".." in Path(name).parts:
+            raise DamagedFileError(f"{path} has the line {line[:80]!r}, which is no checksum.")
+        sums[name] = digest
+    return sums
+
+
 def _prepare(notes: Path, plan: Mapping[str, Json], out: Path) -> None:
     notes.mkdir(parents=True, exist_ok=True)
     there = notes / _PLAN
@@ -225,6 +253,25 @@ def _prepare(notes: Path, plan: Mapping[str, Json], out: Path) -> None:
             f"{notes.parent} is an unfinished export with other options or of another recording: "
             f"delete it, or choose another name than {out}."
         )
+
+
+def _write_all(
+    exporter: Exporter, recording: Recording, staging: Path, on_episode: Callable[[int], None]
+) -> tuple[list[EpisodePart], list[EpisodeLineage], int]:
+    """Writes the episodes that are not there yet; tells also how many were."""
+    parts, lineages, resumed = [], [], 0
+    for number, episode in enumerate(recording):
+        note = staging / _NOTES / f"{number:06d}.json"
+        if note.exists():
+            resumed += 1
+        else:
+            _write_episode(exporter, episode, number, staging, note)
+        part, lineage = _read_note(note, episode, staging)
+        parts.append(part)
+        lineages.append(lineage)
+        episode.close()
+        on_episode(number)
+    return parts, lineages, resumed
 
 
 def _write_episode(

@@ -201,3 +201,24 @@ def street(tmp_path_factory):
     )
     done = record(plan, lambda number, step: None, lambda number, recorded: None)
     return RecordedEpisode(done[0].path)
+
+
+@pytest.fixture(scope="session")
+def fleet(street, tmp_path_factory):
+    """The street as two episodes of their own names, the second cut after three steps."""
+    from dataclasses import replace
+
+    from fleetloop.datasets.log.writer import EpisodeWriter
+    from fleetloop.datasets.recording import Recording
+
+    folder = tmp_path_factory.mktemp("fleet")
+    for number, steps in enumerate((5, 3)):
+        meta = replace(street.meta, episode_id=f"drive-{number}", seed=number)
+        with EpisodeWriter(folder) as writer:
+            writer.begin(meta, street.schemas)
+            for record in street.log.records():
+                added(writer, record)
+                if isinstance(record, Step) and record.index == steps - 1:
+                    break
+            writer.end(replace(street.outcome, steps=steps, digest=""))
+    return Recording(folder)

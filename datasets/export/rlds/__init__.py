@@ -1,0 +1,1 @@
+"""RLDS: episodes as TFRecord files that TensorFlow Datasets reads, written without TensorFlow."""

@@ -193,9 +193,12 @@ def _dtype(field: Field) -> str:
 
 
 def _box(field: Field) -> dict[str, Any]:
-    low, high = field.bounds
+    low: float = field.bounds[0]
+    high: float = field.bounds[1]
     if not field.dtype.startswith("float"):
-        low, high = int(low), int(high)
+        # Bounds are doubles, which round the largest whole numbers up.
+        info = np.iinfo(_dtype(field))
+        low, high = max(int(low), int(info.min)), min(int(high), int(info.max))
     return {
         "type": "Box",
         "dtype": _dtype(field),

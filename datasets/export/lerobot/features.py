@@ -16,6 +16,9 @@ from fleetloop.datasets.export.rows import Column
 from fleetloop.datasets.lineage import Dropped
 
 STATE = "observation.state"
+LARGEST_OF_STATE = 128
+"""What has more numbers is a table of the sensor, and no part of the robot's state."""
+
 MOST_AXES = 5
 """Arrays of more axes have no feature type in LeRobot."""
 
@@ -159,7 +162,8 @@ def _fits(column: Column) -> bool:
 
 def _is_state(column: Column) -> bool:
     real = column.field.dtype.startswith("float")
-    return real and len(column.field.shape) <= 1 and not column.field.privileged
+    small = len(column.field.shape) <= 1 and column.size <= LARGEST_OF_STATE
+    return real and small and not column.field.privileged
 
 
 def _features(

@@ -125,7 +125,8 @@ def depth_format(key: str, shape: tuple[int, ...], fps: int, far_m: float) -> Vi
     if min(height, width) < 32:
         raise ConfigError(f"{key} is {width}x{height}: HEVC takes 32 pixels and more.")
     info = _info(width, height, fps, "hevc", "gray12le", channels=1) | {
-        "is_depth_map": True, "video.depth_min": DEPTH_MIN_M, "video.depth_max": far_m,
+        "is_depth_map": True, "depth_unit": "m",
+        "video.depth_min": DEPTH_MIN_M, "video.depth_max": far_m,
         "video.shift": DEPTH_SHIFT_M, "video.use_log": True,
         "video.extra_options": {"x265-params": "lossless=1"},
     }  # fmt: skip

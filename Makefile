@@ -16,7 +16,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup loop test test-long check check-lock lint types imports tested lock format bench \
-        docs clean
+        docs clean readers
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ format: $(STAMP) ## Put the code in its usual form
 
 bench: $(STAMP) ## Measure sensors against their rivals, environments, and whether kernels vectorise
 	@$(BIN)/fleetloop bench
+
+readers: $(STAMP) ## Load every export with the real tools, each in an environment of its own
+	@$(BIN)/python tools/readers/run.py
 
 docs: $(STAMP) $(DOCS_STAMP) ## Build the documentation into site/; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

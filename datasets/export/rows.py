@@ -29,6 +29,9 @@ Kind = Literal["picture", "depth", "numbers"]
 
 SMALLEST_PICTURE_PX = 16
 
+GOAL = "goal"
+"""What the task told the agent stands beside the sensors under this name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -80,7 +83,7 @@ def columns_of(
                 dropped.append(Dropped(source=column.key, reason=why))
             else:
                 kept.append(column)
-    return tuple(kept), tuple(dropped)
+    return (*kept, *_goal_columns(episode)), tuple(dropped)
 
 
 def kind_of(name: str, field: Field) -> Kind:
@@ -91,6 +94,21 @@ def kind_of(name: str, field: Field) -> Kind:
         if name == "depth_m" and len(field.shape) == 2 and field.dtype == "float32":
             return "depth"
     return "numbers"
+
+
+def _goal_columns(episode: RecordedEpisode) -> tuple[Column, ...]:
+    """What the task told the agent, as columns of a sensor of its own."""
+    if len(episode.step_times_ns) == 0:
+        return ()
+    return tuple(
+        Column(
+            sensor=GOAL,
+            name=name,
+            field=Field(shape=array.shape, dtype=array.dtype.name, unit="1"),
+            kind="numbers",
+        )
+        for name, array in episode.step(0).goal.items()
+    )
 
 
 def control_hz(episode: RecordedEpisode) -> float:
@@ -128,7 +146,12 @@ class Rows:
         self.times_ns = times_ns
         self._fields: dict[str, list[str]] = {}
         for column in columns:
-            self._fields.setdefault(column.sensor, []).append(column.name)
+            if column.sensor != GOAL:
+                self._fields.setdefault(column.sensor, []).append(column.name)
+        self._goals = [column.name for column in columns if column.sensor == GOAL]
+        # Told after each step; at the reset the first one stands in.
+        told = np.searchsorted(episode.step_times_ns, times_ns, side="right") - 1
+        self._told = np.maximum(told, 0)
         self._aligned: dict[str, Alignment] = {
             sensor: align(episode.times_ns(sensor, "arrived"), times_ns, "hold")
             for sensor in self._fields
@@ -162,6 +185,9 @@ class Rows:
                     data = self.episode.sample(sensor, number, fields).data
                     held[sensor] = number, {f"{sensor}.{name}": data[name] for name in fields}
                 values |= held[sensor][1]
+            if self._goals:
+                goal = self.episode.step(int(self._told[row])).goal
+                values |= {f"{GOAL}.{name}": goal[name] for name in self._goals}
             yield values
 
     def signals(
@@ -174,6 +200,10 @@ class Rows:
             losses: What the format did to values, by `sensor.field`.
         """
         for column in self.columns:
+            if column.sensor == GOAL:
+                why = "the first row has what was told after the first step"
+                yield Signal(source=f"step.{column.key}", target=targets[column.key], lossy=why)
+                continue
             told = report(self._aligned[column.sensor], self.episode.count(column.sensor))
             parts = [stored_loss(self.episode, column.sensor, column.name)]
             parts.append((losses or {}).get(column.key, ""))

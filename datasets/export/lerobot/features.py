@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError
 from fleetloop.datasets.export.lerobot.tables import COUNTERS
 from fleetloop.datasets.export.lerobot.video import VideoFormat, depth_format, picture_format
-from fleetloop.datasets.export.rows import Column
+from fleetloop.datasets.export.rows import GOAL, Column
 from fleetloop.datasets.lineage import Dropped
 
 STATE = "observation.state"
@@ -190,7 +190,7 @@ def _features(
     for key, column in alone.items():
         shape = list(column.field.shape) or [1]
         features[key] = {"dtype": column.field.dtype, "shape": shape, "names": None}
-    sensors = list(dict.fromkeys(column.sensor for column in kept))
+    sensors = list(dict.fromkeys(column.sensor for column in kept if column.sensor != GOAL))
     stamps = {"dtype": "float64", "shape": [len(sensors)], "names": sensors}
     features["observation.t_capture_s"] = stamps
     axes = [f"action_{number}" for number in range(int(np.prod(action_shape)))]

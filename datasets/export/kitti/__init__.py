@@ -1,0 +1,1 @@
+"""KITTI: raw drives as pykitti reads them, and the `training` folders of the object benchmark."""

@@ -29,7 +29,7 @@ Winter 2009, "Biomechanics and Motor Control of Human Movement", figure 4.1: thi
 
 _HIP_Z, _THIGH, _SHANK = 0.93, 0.43, 0.43
 _SHOULDER_Z, _UPPER, _FOREARM = 1.42, 0.30, 0.36
-_HIP_Y, _SHOULDER_Y = 0.095, 0.215
+_HIP_Y, _SHOULDER_Y = 0.095, 0.200
 _HEAD_Z = 1.63
 
 HIP_SWING_RAD, HIP_LEAN_RAD = 0.37, 0.09
@@ -139,7 +139,7 @@ def _chain(
 
 
 _BONES: tuple[tuple[int, int, float, str], ...] = (
-    (0, 2, 0.150, "shirt"),
+    (0, 2, 0.168, "shirt"),
     (3, 4, 0.052, "shirt"), (4, 5, 0.043, "skin"),
     (9, 10, 0.052, "shirt"), (10, 11, 0.043, "skin"),
     (6, 7, 0.078, "trousers"), (7, 8, 0.056, "trousers"),

@@ -56,17 +56,28 @@ class OpenDrive:
             left_hand=_left_hand(document),
             origin_lat_lon=_origin(document.geo_reference),
         )
-        placed = add_lanes(builder, document)
-        junctions = add_links(builder, document, placed)
-        add_objects(builder, document, junctions)
-        add_controls(builder, document, placed, junctions)
-        add_signs(builder, document)
-        if not placed.rows:
-            raise ConfigError(f"{path.name} has no lane that can be driven: choose another file.")
+        fill(builder, document)
         return builder
 
 
 OPENDRIVE = OpenDrive()
+
+
+def fill(builder: NetworkBuilder, document: Document) -> None:
+    """Puts all of a document into a builder.
+
+    Raises:
+        ConfigError: There is no lane that can be driven.
+    """
+    placed = add_lanes(builder, document)
+    junctions = add_links(builder, document, placed)
+    add_objects(builder, document, junctions)
+    add_controls(builder, document, placed, junctions)
+    add_signs(builder, document)
+    if not placed.rows:
+        raise ConfigError(
+            f"{builder.drafts.source} has no lane that can be driven: choose another file."
+        )
 
 
 def _left_hand(document: Document) -> bool:

@@ -19,6 +19,7 @@ from fleetloop.envs.maps.osm.ground import bounds_of, roads_of
 from fleetloop.envs.maps.osm.legs import Layout, lay_out
 from fleetloop.envs.maps.osm.lights import add_control
 from fleetloop.envs.maps.osm.moves import moves_of, restrictions
+from fleetloop.envs.maps.osm.netconvert import TIMEOUT_S, convert, find_netconvert
 from fleetloop.envs.maps.osm.parse import Document, read_document
 from fleetloop.envs.maps.osm.places import Country, country_of, tagged_side
 from fleetloop.envs.maps.osm.projection import origin_of, projected
@@ -41,11 +42,16 @@ class OsmConfig:
         path: An `.osm` file, plain or gzip-packed.
         left_hand: Whether traffic keeps to the left: yes, no, or auto for what the tags and the
             place say.
+        importer: Who makes the streets: `own`, this package's; `netconvert`, SUMO's, or an error;
+            `auto`, netconvert where it is installed and its result passes the validator, else own.
+        timeout_s: For each try of netconvert.
         licence: Of its data; it travels with every copy.
     """
 
     path: str = ""
     left_hand: str = "auto"
+    importer: str = "own"
+    timeout_s: float = TIMEOUT_S
     licence: str = LICENCE
 
     def __post_init__(self) -> None:
@@ -53,6 +59,10 @@ class OsmConfig:
             raise ConfigError("An OpenStreetMap map needs the path of its file.")
         if self.left_hand not in ("auto", "yes", "no"):
             raise ConfigError(f"left_hand is {self.left_hand!r}: use auto, yes or no.")
+        if self.importer not in ("own", "netconvert", "auto"):
+            raise ConfigError(f"importer is {self.importer!r}: use own, netconvert or auto.")
+        if not 0.1 <= self.timeout_s <= 3600.0:
+            raise ConfigError(f"timeout_s is {self.timeout_s}: use 0.1 to 3600.")
 
 
 class Osm:
@@ -61,23 +71,25 @@ class Osm:
     CONFIG: ClassVar[type[OsmConfig]] = OsmConfig
 
     def inputs(self, config: OsmConfig) -> tuple[Path, ...]:
-        """The file."""
+        """The file, and netconvert if it may be used: another version of it makes another map."""
         path = Path(config.path)
         if not path.is_file():
             raise StorageError(f"There is no file {path}: check the path of the map.")
-        return (path,)
+        executable = None if config.importer == "own" else find_netconvert()
+        return (path,) if executable is None else (path, executable)
 
     def build(self, config: OsmConfig) -> NetworkBuilder:
         """Reads the file into a builder."""
-        (path,) = self.inputs(config)
-        return build_osm(read_document(path), config, path.name)
+        path = self.inputs(config)[0]
+        return build_osm(read_document(path), config, path)
 
 
 OSM = Osm()
 
 
-def build_osm(document: Document, config: OsmConfig, where: str) -> NetworkBuilder:
+def build_osm(document: Document, config: OsmConfig, path: Path) -> NetworkBuilder:
     """Makes streets, junctions and what stands beside them."""
+    where = path.name
     if not any(is_street(way.tags) for way in document.ways.values()):
         raise ConfigError(
             f"{where} holds no street that cars may use: choose an extract with ways tagged "
@@ -87,11 +99,24 @@ def build_osm(document: Document, config: OsmConfig, where: str) -> NetworkBuild
     place_m = projected(document, origin)
     country, told = country_of(document, *origin)
     left_hand, why = _side(document, config, country, told)
-    builder = NetworkBuilder(
-        name=document.name, source=where, licence=config.licence, left_hand=left_hand,
-        origin_lat_lon=origin,
-    )  # fmt: skip
-    builder.note(f"Traffic keeps to the {'left' if left_hand else 'right'}, {why}.")
+    notes = [f"Traffic keeps to the {'left' if left_hand else 'right'}, {why}."]
+    builder = None
+    if config.importer != "own":
+        builder = _by_netconvert(config, path, origin, notes, left_hand=left_hand)
+    converted = builder is not None
+    if builder is None:
+        builder = NetworkBuilder(
+            name=document.name, source=where, licence=config.licence, left_hand=left_hand,
+            origin_lat_lon=origin,
+        )  # fmt: skip
+    builder.drafts.name, builder.drafts.source = document.name, where
+    builder.drafts.licence = config.licence
+    for note in notes:
+        builder.note(note)
+    if converted:
+        roads = roads_of(builder)
+        add_scenery(builder, document, place_m, roads, bounds_of(builder, SURROUNDINGS_M))
+        return builder
     graph, lights = _streets(document, place_m, country, left_hand=left_hand)
     _say_guesses(builder, graph)
     layout = lay_out(graph, lights.junctions, document)
@@ -101,6 +126,30 @@ def build_osm(document: Document, config: OsmConfig, where: str) -> NetworkBuild
         )
     _add_network(builder, document, graph, layout, lights, country)
     _add_surroundings(builder, document, graph)
+    return builder
+
+
+def _by_netconvert(
+    config: OsmConfig, path: Path, origin: tuple[float, float], notes: list[str], *, left_hand: bool
+) -> NetworkBuilder | None:
+    """Streets by netconvert; None, with a note that says why, where we have to do it ourselves.
+
+    Raises:
+        ConfigError: It was asked for, and is not installed or gave nothing that can be used.
+    """
+    executable = find_netconvert()
+    try:
+        if executable is None:
+            raise ConfigError("netconvert is not installed: pip install 'fleetloop[osm]'.")
+        builder = convert(
+            path, executable, left_hand=left_hand, origin=origin, timeout_s=config.timeout_s
+        )
+    except ConfigError as error:
+        if config.importer == "netconvert":
+            raise ConfigError(f"{path.name}: {error} Or use importer='own'.") from error
+        notes.append(f"{str(error).rstrip('.')}. The streets are made by the own importer instead.")
+        return None
+    notes.append("The streets are made by SUMO's netconvert, read as OpenDRIVE.")
     return builder
 
 

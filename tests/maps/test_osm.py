@@ -470,3 +470,16 @@ def test_real_maps_pass_the_validator(path, tmp_path):
         curve = found.lanes.rows(int(lane))
         step = np.linalg.norm(np.diff(found.lanes.xyz_m[curve], axis=0), axis=1)
         assert step.max() <= 1.0 + 1e-6
+
+
+def test_streets_closer_than_their_width_make_no_endless_junction(tmp_path):
+    extract = Extract()
+    for k in range(6):
+        for line in (
+            [(k * 16.0, j * 16.0) for j in range(6)],
+            [(j * 16.0, k * 16.0) for j in range(6)],
+        ):
+            extract.way(line, highway="primary", lanes="4")
+    found = network(extract, tmp_path)
+    assert len(found.junctions) > 1
+    assert len(found.links) < 500

@@ -23,6 +23,9 @@ STEP_M = 0.5
 SHORTEST_M = 4.0
 SHORTEST_RING_M = 2.2
 SHORTEST_BETWEEN_LIGHTS_M = 14.0
+WIDEST_SITE_M = 70.0
+"""Streets too short for two junctions make one of them, up to this width."""
+
 _REACH_M = 45.0
 _FARTHEST_CUT_M = 32.0
 _KERB_GAP_M = 0.4
@@ -117,18 +120,45 @@ def lay_out(graph: Graph, lights: set[int], document: Document) -> Layout:
     bridges = raise_bridges(graph, document, lines)
     group = {node: node for node in graph.at}
     inner: set[int] = set()
-    for _ in range(12):
+    squeezed: set[int] = set()
+    while True:
         layout = _sites(graph, lines, group, inner)
         for site in layout.sites:
             cut_back(site)
-        short = _too_short(graph, layout, inner, lights)
-        if not short:
-            break
-        inner.update(short)
-        for number in short:
+        short = set(_too_short(graph, layout, inner, lights)) - squeezed
+        for number in sorted(short):
+            if _widest_m(graph, group, graph.edges[number].ends) > WIDEST_SITE_M:
+                squeezed.add(number)
+                continue
+            inner.add(number)
             _unite(group, *graph.edges[number].ends)
+        if not short - squeezed:
+            break
+    _squeeze(layout, squeezed - inner)
     layout.bridges = bridges
     return layout
+
+
+def _widest_m(graph: Graph, group: dict[int, int], ends: tuple[int, int]) -> float:
+    """How wide the junction would be that the ends of an edge become."""
+    roots = {group[node] for node in ends}
+    places = np.array([graph.place_m[node][:2] for node, root in group.items() if root in roots])
+    return float(np.ptp(places, axis=0).max())
+
+
+def _squeeze(layout: Layout, numbers: set[int]) -> None:
+    """Shares what little room there is where a junction would grow too wide otherwise."""
+    cuts: dict[int, list[Leg]] = defaultdict(list)
+    for site in layout.sites:
+        for leg in site.legs:
+            if leg.edge in numbers:
+                cuts[leg.edge].append(leg)
+    for number, legs in cuts.items():
+        length = float(distances(layout.lines_m[number][:, :2])[-1])
+        total = sum(leg.cut_m for leg in legs)
+        room = max(length - SHORTEST_RING_M, 0.5 * length)
+        for leg in legs:
+            leg.cut_m *= min(room / max(total, 1e-6), 1.0)
 
 
 def smooth(points_m: Floats, window_m: float) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleetloop.envs.maps.builder import NetworkBuilder
-from fleetloop.envs.maps.kinds import AreaKind, BuildingKind, PropKind, RoofKind
+from fleetloop.envs.maps.kinds import AreaKind, BuildingKind, LaneKind, PropKind, RoofKind
 from fleetloop.envs.maps.osm.ground import Ground
 from fleetloop.envs.maps.osm.outline import crosses_itself
 from fleetloop.envs.maps.osm.parse import Document, Relation, Tags
@@ -210,6 +210,7 @@ def _add_props(
                 spots += [(way.number + k, {"natural": "tree"}, place)
                           for k, place in enumerate(_spaced(line))]  # fmt: skip
     on_road = 0
+    driven = _driven_places(builder)
     for number, tags, place in spots:
         found = next((_PROPS[key] for key in _PROPS if tags.get(key[0]) == key[1]), None)
         if found is None or (place[:2] < box_m[0]).any() or (place[:2] > box_m[1]).any():
@@ -220,7 +221,7 @@ def _add_props(
         kind, size = found
         if kind == PropKind.TREE:
             kind, size = _tree(tags, number)
-        builder.add_prop(kind, place, heading_rad=_facing(builder, place), size_m=size,
+        builder.add_prop(kind, place, heading_rad=_facing(driven, place), size_m=size,
                          style=abs(number) % (1 << 16))  # fmt: skip
     if on_road:
         builder.note(f"Things beside the road: {on_road} stand on the asphalt and are left out.")
@@ -235,19 +236,17 @@ def _tree(tags: Tags, number: int) -> tuple[PropKind, tuple[float, float, float]
     return kind, (min(crown, 8.0), min(crown, 8.0), min(height, 40.0))
 
 
-def _facing(builder: NetworkBuilder, place: Floats) -> float:
+def _driven_places(builder: NetworkBuilder) -> Floats:
+    """Points (n, 2) of all lanes that are driven on."""
+    lanes = [lane for lane in builder.drafts.lanes if lane.kind == LaneKind.DRIVE]
+    return np.concatenate([lane.curve.xyz_m[:, :2] for lane in lanes])
+
+
+def _facing(driven_m: Floats, place: Floats) -> float:
     """Towards the nearest lane, as lamps and stops do."""
-    best, where = np.inf, place
-    for lane in builder.drafts.lanes[::1]:
-        middle = lane.curve.xyz_m[len(lane.curve.s_m) // 2]
-        if float(np.abs(middle - place).max()) > lane.curve.length_m + 30.0:
-            continue
-        away = np.hypot(*(lane.curve.xyz_m[:, :2] - place[:2]).T)
-        k = int(np.argmin(away))
-        if float(away[k]) < best:
-            best, where = float(away[k]), lane.curve.xyz_m[k]
-    step = where - place
-    return float(np.arctan2(step[1], step[0]))
+    step = driven_m - place[:2]
+    x, y = step[int(np.argmin((step**2).sum(axis=1)))]
+    return float(np.arctan2(y, x))
 
 
 def _spaced(line: Floats) -> list[Floats]:

@@ -52,6 +52,8 @@ def show(name: str, network: RoadNetwork, args: argparse.Namespace) -> Soak:
     result = soak(traffic, 60.0 * args.minutes, progress=progress)
     print(f"\r{'':<60}\r", end="", file=sys.stderr, flush=True)
     print(result.row(name), flush=True)
+    for t_s, one, two in (*result.overlaps[:3], *result.walked_into[:3]):
+        print(f"    at {t_s:.1f} s rows {one} and {two} touch")
     for deadlock in result.deadlocks[:5]:
         print(
             f"    deadlock of {deadlock.vehicles} at {deadlock.place_m} since {deadlock.t_s:.0f} s"

@@ -83,7 +83,7 @@ def straight():
             ends = [(0.0, 3.5 * lane), (length_m, 3.5 * lane)]
             builder.add_lane(LaneKind.DRIVE, ends, width_m=3.5, road=road, speed_limit_m_s=14.0)
         for lane in range(1, lanes):
-            builder.set_neighbours(lane, lane - 1)
+            builder.set_neighbours(left=lane, right=lane - 1)
         for lane in range(lanes):
             builder.connect(lane, lane, junction=back)
         return builder

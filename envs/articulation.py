@@ -19,7 +19,7 @@ import pybullet as pb
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
-from fleetloop.envs.world import World
+from fleetloop.envs.world import World, contact_wrench
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +147,7 @@ class Articulation:
             row = links.get(point[3])
             if row is None:
                 continue
-            (px, py, pz), (nx, ny, nz), normal = point[5], point[7], point[9]
-            (ax, ay, az), (bx, by, bz) = point[11], point[13]
-            a, b = point[10], point[12]
-            x = nx * normal + ax * a + bx * b
-            y = ny * normal + ay * a + by * b
-            z = nz * normal + az * a + bz * b
-            moment = (py * z - pz * y, pz * x - px * z, px * y - py * x)
-            result[row] += (x, y, z, *moment)
+            result[row] += contact_wrench(point)
         return result
 
     def set_friction(self, link: str, friction: float, *, spinning: float = 0.0) -> None:
@@ -177,6 +170,53 @@ class Articulation:
             pb.WORLD_FRAME,
             physicsClientId=self._client,
         )
+
+    def attach(
+        self,
+        link: str,
+        body: int,
+        link_m: FloatArray,
+        body_m: FloatArray,
+        *,
+        turns: bool,
+        max_force_n: float,
+    ) -> int:
+        """Ties a body of the world to a link, and returns the tie's number.
+
+        A tie is part of no snapshot: who ties has to tie again after a restore.
+
+        Args:
+            link: The link.
+            body: The body; it stops colliding with nothing by this, see `ignore`.
+            link_m, body_m: The point that both share, (3,), from both centres of mass.
+            turns: Whether the body may turn about the point; else its axes stay the link's.
+            max_force_n: The tie gives way beyond it.
+        """
+        tie = pb.createConstraint(
+            self.body,
+            self.links[link],
+            body,
+            -1,
+            pb.JOINT_POINT2POINT if turns else pb.JOINT_FIXED,
+            [0.0, 0.0, 0.0],
+            link_m.tolist(),
+            body_m.tolist(),
+            physicsClientId=self._client,
+        )
+        pb.changeConstraint(tie, maxForce=max_force_n, physicsClientId=self._client)
+        return int(tie)
+
+    def detach(self, tie: int) -> None:
+        """Unties what `attach` tied."""
+        pb.removeConstraint(tie, physicsClientId=self._client)
+
+    def ignore(self, body: int, links: Sequence[str], *, ignored: bool = True) -> None:
+        """Lets some links pass through a body, or collide with it again."""
+        for link in links:
+            pb.setCollisionFilterPair(
+                self.body, body, self.links[link], -1, int(not ignored),
+                physicsClientId=self._client,
+            )  # fmt: skip
 
     def gap_m(self, link: str, other: str, reach_m: float) -> float:
         """Distance between the collision shapes of two links, or `reach_m` where it is more."""

@@ -44,6 +44,8 @@ class Substance:
         friction: Coulomb coefficient; PyBullet multiplies those of both bodies.
         restitution: 0 sticks, 1 bounces back.
         linear_damping, angular_damping: Share of speed lost per second; 0 as in nature.
+        stiffness_n_m, damping_n_s_m: Of its surface; rigid if 0. Of two bodies that touch, PyBullet
+            puts the springs in series.
     """
 
     mass_kg: float = 0.0
@@ -53,6 +55,8 @@ class Substance:
     restitution: float = 0.0
     linear_damping: float = 0.0
     angular_damping: float = 0.0
+    stiffness_n_m: float = 0.0
+    damping_n_s_m: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.mass_kg >= 0.0:

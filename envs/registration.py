@@ -29,6 +29,7 @@ TASKS: Registry[type[Task]] = Registry(
         "fleetloop/LaneFollow-v0": "fleetloop.envs.tasks.lane_follow:LaneFollow",
         "fleetloop/HumanoidStand-v0": "fleetloop.envs.tasks.humanoid_stand:HumanoidStand",
         "fleetloop/HumanoidWalk-v0": "fleetloop.envs.tasks.humanoid_walk:HumanoidWalk",
+        "fleetloop/HumanoidWipe-v0": "fleetloop.envs.tasks.humanoid_wipe:HumanoidWipe",
     },
 )
 

@@ -12,7 +12,7 @@ centre of mass at their origin unless `com_m` says otherwise, and this file does
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -185,6 +185,22 @@ class World:
         points = pb.getContactPoints(bodyA=body, physicsClientId=self._client)
         return [_contact(point, self.rate.dt_s) for point in points]
 
+    def contact_wrench(self, body: int, but: Collection[int] = ()) -> FloatArray:
+        """Sum of the contact forces on a body after the last tick.
+
+        Args:
+            body: The body, all its links together.
+            but: Bodies whose touch does not count.
+
+        Returns:
+            (6,): force and its moment about the world's origin, world axes.
+        """
+        total = [0.0] * 6
+        for point in pb.getContactPoints(bodyA=body, physicsClientId=self._client):
+            if point[2] not in but:
+                total = [a + b for a, b in zip(total, contact_wrench(point), strict=True)]
+        return np.array(total)
+
     def ray_cast(self, origins_m: FloatArray, ends_m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Casts a few rays against collision shapes; sensors use the tracer instead.
 
@@ -278,6 +294,9 @@ class World:
         options: dict[str, object] = {}
         if link == -1 and substance.inertia_kg_m2 is not None:
             options["localInertiaDiagonal"] = substance.inertia_kg_m2
+        if substance.stiffness_n_m > 0.0:
+            options["contactStiffness"] = substance.stiffness_n_m
+            options["contactDamping"] = substance.damping_n_s_m
         pb.changeDynamics(
             body,
             link,
@@ -309,6 +328,17 @@ def _collision_spec(shape: Shape, *, fixed: bool) -> dict[str, object]:
         spec["indices"] = shape.triangles.ravel().tolist()
         spec["flags"] = pb.GEOM_FORCE_CONCAVE_TRIMESH
     return spec
+
+
+def contact_wrench(point: tuple[Any, ...]) -> tuple[float, ...]:
+    """Force on body A and its moment about the world's origin, of one row of PyBullet's."""
+    (px, py, pz), (nx, ny, nz), normal = point[5], point[7], point[9]
+    (ax, ay, az), (bx, by, bz) = point[11], point[13]
+    a, b = point[10], point[12]
+    x = nx * normal + ax * a + bx * b
+    y = ny * normal + ay * a + by * b
+    z = nz * normal + az * a + bz * b
+    return (x, y, z, py * z - pz * y, pz * x - px * z, px * y - py * x)
 
 
 def _contact(point: tuple[Any, ...], dt_s: float) -> Contact:

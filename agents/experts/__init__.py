@@ -16,5 +16,6 @@ EXPERTS: Registry[type[Policy[Any]]] = Registry(
         "fleetloop/LaneFollow-v0": "fleetloop.agents.experts.lane_follow:LaneFollowExpert",
         "fleetloop/HumanoidStand-v0": "fleetloop.agents.experts.humanoid_stand:HumanoidStandExpert",
         "fleetloop/HumanoidWalk-v0": "fleetloop.agents.experts.humanoid_walk:HumanoidWalkExpert",
+        "fleetloop/HumanoidWipe-v0": "fleetloop.agents.experts.humanoid_wipe:HumanoidWipeExpert",
     },
 )

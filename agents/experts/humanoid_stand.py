@@ -8,7 +8,7 @@ import numpy as np
 
 from fleetloop.agents.policy import Action, Observation
 
-ACTION_SIZE = 13
+ACTION_SIZE = 15
 """Numbers of the humanoid's `task` mode."""
 
 

@@ -163,7 +163,7 @@ def test_arms_reach_what_can_be_reached(seed, side):
     start[arm] = np.clip(q[arm] + rng.uniform(-0.4, 0.4, 7), *limits[:, arm])
     left = reach(
         TREE.arrays, rows, motion.position_m[torso].copy(), motion.rotation[torso].copy(), target,
-        limits[0], limits[1], start, 60,
+        limits[0], limits[1], start, 60, 0.0,
     )  # fmt: skip
     assert left < 1e-3
     assert (start >= limits[0]).all()

@@ -1,6 +1,7 @@
 """What the humanoid can be told, in its three modes, and what numbers in [-1, 1] mean.
 
-* `task`, 10 Hz: speeds, places of both hands, grips, neck; the robot walks and reaches by itself.
+* `task`, 10 Hz: speeds, places of both hands, grips, neck, and with which force each hand presses
+  down; the robot walks, reaches and regulates the force by itself.
 * `residual`, 50 Hz: speeds, and corrections of the swinging leg and of the foothold.
 * `joint`, 50 Hz: every joint's reference; nothing helps with balance.
 
@@ -28,6 +29,9 @@ SPEED_M_S = (0.6, 0.15, 0.6)
 HAND_M = 0.45
 """How far a hand is sent from where it hangs at ease, along each axis, at 1."""
 
+PRESS_N = 15.0
+"""With which force a hand presses down at 1; at 0 and below it goes where it is sent instead."""
+
 NECK_RAD = (1.2, 0.6)
 LEG_RESIDUAL_RAD = 0.1
 STEP_RESIDUAL_M = 0.05
@@ -41,7 +45,16 @@ def action_spec(mode: ActionMode, tree: Tree) -> ActionSpec:
     """Names and bounds of one mode's numbers."""
     legs = tuple(name for name in tree.joints if _is_leg(name))
     names = {
-        "task": (*_SPEEDS, *_HANDS, "left_grip", "right_grip", "neck_yaw", "neck_pitch"),
+        "task": (
+            *_SPEEDS,
+            *_HANDS,
+            "left_grip",
+            "right_grip",
+            "neck_yaw",
+            "neck_pitch",
+            "left_press",
+            "right_press",
+        ),
         "residual": (*_SPEEDS, *legs, "step_x", "step_y"),
         "joint": tree.joints,
     }[mode]
@@ -69,6 +82,11 @@ def finger_openings_m(action: FloatArray) -> FloatArray:
     return np.asarray(
         np.where(grip < 0.0, ease + grip * 0.03, ease + grip * (FINGER_OPEN_M - ease))
     )
+
+
+def press_n(action: FloatArray) -> FloatArray:
+    """With which force each hand presses down, (2,): 0 where it goes where it is sent."""
+    return np.asarray(PRESS_N * np.maximum(action[13:15], 0.0))
 
 
 def joint_references(action: FloatArray, ease: FloatArray, limits: FloatArray) -> FloatArray:

@@ -1,8 +1,9 @@
 """Inverse kinematics of an arm by damped least squares.
 
 One iteration turns the seven joints by dq = J^T (J J^T + l^2 1)^-1 e [Wampler 1986; Nakamura and
-Hanafusa 1986], with the error e of the grip's position. Tracked at the control rate one iteration a
-tick is enough; from far away some tens are.
+Hanafusa 1986], with the error e of the grip's position and, as far as `level_m` says, of the
+hand's attitude: fingers down, palm along x. Tracked at the control rate one iteration a tick is
+enough; from far away some tens are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fleetloop.envs.trace.jit import inline, kernel
 # ruff: noqa: ANN001, ANN201, ANN202
 
 _DAMPING_M = 0.02
+_LEVEL_DAMPING_M = 0.008
 _STEP_RAD = 0.15
 ARM_JOINTS = 7
 
@@ -28,7 +30,7 @@ def arm_rows(tree: Tree, side: str) -> np.ndarray[tuple[int], np.dtype[np.int64]
 
 
 @kernel
-def reach(tree, rows, trunk, trunk_R, target, lower, upper, q, steps) -> float:
+def reach(tree, rows, trunk, trunk_R, target, lower, upper, q, steps, level_m) -> float:
     """Moves an arm's joints until its grip is at a place; returns the distance that is left, m.
 
     Args:
@@ -39,47 +41,61 @@ def reach(tree, rows, trunk, trunk_R, target, lower, upper, q, steps) -> float:
         lower, upper: Limits of all joints.
         q: All joints; those of the arm are changed.
         steps: Iterations at the most.
+        level_m: Metres that a radian of the hand's tilt is worth; 0 leaves the attitude free.
     """
-    return float(reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps))
+    return float(reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps, level_m))
 
 
 @inline
-def reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps):
+def reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps, level_m):
     """As `reach`, for other kernels."""
     joint = tree[1]
     count = len(rows)
+    wanted = 6 if level_m > 0.0 else 3
     place = np.empty((count, 3))
     axes = np.empty((count, 3))
     grip = np.empty(3)
-    error = np.empty(3)
+    turned = np.empty((3, 3))
+    error = np.empty(wanted)
+    jac = np.empty((wanted, count))
+    square = np.empty((wanted, wanted))
     far = 0.0
     for number in range(steps + 1):
-        _chain(tree, rows, trunk, trunk_R, q, place, axes, grip)
+        _chain(tree, rows, trunk, trunk_R, q, place, axes, grip, turned)
         far = 0.0
         for a in range(3):
             error[a] = target[a] - grip[a]
             far += error[a] * error[a]
         far = np.sqrt(far)
-        if number == steps or far < 1e-5:
+        if number == steps or (wanted == 3 and far < 1e-5):
             break
         if far > 0.08:
             for a in range(3):
                 error[a] *= 0.08 / far
-        jac = np.empty((3, count))
         for k in range(count):
             rx, ry, rz = grip[0] - place[k, 0], grip[1] - place[k, 1], grip[2] - place[k, 2]
             jac[0, k] = axes[k, 1] * rz - axes[k, 2] * ry
             jac[1, k] = axes[k, 2] * rx - axes[k, 0] * rz
             jac[2, k] = axes[k, 0] * ry - axes[k, 1] * rx
-        square = np.zeros((3, 3))
-        for a in range(3):
-            for b in range(3):
+        if wanted == 6:
+            # Hand's z x up, and about up the hand's x x forward.
+            error[3] = level_m * min(max(turned[1, 2], -0.3), 0.3)
+            error[4] = level_m * min(max(-turned[0, 2], -0.3), 0.3)
+            error[5] = level_m * min(max(-turned[1, 0], -0.3), 0.3)
+            for k in range(count):
+                for a in range(3):
+                    jac[3 + a, k] = level_m * axes[k, a]
+        for a in range(wanted):
+            for b in range(wanted):
+                square[a, b] = 0.0
                 for k in range(count):
                     square[a, b] += jac[a, k] * jac[b, k]
-            square[a, a] += min(_DAMPING_M, far) ** 2
-        _solve3(square, error)
+            square[a, a] += min(_DAMPING_M, far) ** 2 if wanted == 3 else _LEVEL_DAMPING_M**2
+        _solve(square, error)
         for k in range(count):
-            turn = jac[0, k] * error[0] + jac[1, k] * error[1] + jac[2, k] * error[2]
+            turn = 0.0
+            for a in range(wanted):
+                turn += jac[a, k] * error[a]
             j = joint[rows[k]]
             moved = q[j] + min(max(turn, -_STEP_RAD), _STEP_RAD)
             q[j] = min(max(moved, lower[j]), upper[j])
@@ -87,10 +103,12 @@ def reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps):
 
 
 @inline
-def _chain(tree, rows, trunk, trunk_R, q, place, axes, grip):
-    """Places and axes of the arm's joints, and of its grip."""
+def _chain(tree, rows, trunk, trunk_R, q, place, axes, grip, rot):
+    """Places and axes of the arm's joints, of its grip, and the hand's rotation."""
     _, joint, kind, sign, origin, _, _ = tree
-    rot = trunk_R.copy()
+    for a in range(3):
+        for b in range(3):
+            rot[a, b] = trunk_R[a, b]
     at = trunk.copy()
     for k in range(len(rows)):
         i = rows[k]
@@ -116,15 +134,16 @@ def _chain(tree, rows, trunk, trunk_R, q, place, axes, grip):
 
 
 @inline
-def _solve3(m, x):
+def _solve(m, x):
     """Solves m x = x in place, m symmetric and positive."""
-    for k in range(3):
-        for i in range(k + 1, 3):
+    count = len(x)
+    for k in range(count):
+        for i in range(k + 1, count):
             part = m[i, k] / m[k, k]
-            for j in range(k, 3):
+            for j in range(k, count):
                 m[i, j] -= part * m[k, j]
             x[i] -= part * x[k]
-    for k in range(2, -1, -1):
-        for j in range(k + 1, 3):
+    for k in range(count - 1, -1, -1):
+        for j in range(k + 1, count):
             x[k] -= m[k, j] * x[j]
         x[k] /= m[k, k]

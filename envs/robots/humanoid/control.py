@@ -11,10 +11,10 @@ import numpy.typing as npt
 from fleetloop.core.frames import FloatArray
 from fleetloop.envs.robots.humanoid import actions
 from fleetloop.envs.robots.humanoid import walker_state as places
-from fleetloop.envs.robots.humanoid.arm_ik import arm_rows, reach
+from fleetloop.envs.robots.humanoid.arms import ArmPlan, grips_at, move_arms, reach_limits
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.kinematics import Motion, Tree, base_rows, move
-from fleetloop.envs.robots.humanoid.links import GRIP_M, SIDES, LinkSpec
+from fleetloop.envs.robots.humanoid.links import SIDES, LinkSpec
 from fleetloop.envs.robots.humanoid.params import HumanoidParams
 from fleetloop.envs.robots.humanoid.posture import nominal_posture
 from fleetloop.envs.robots.humanoid.senses import NoiseTable
@@ -24,9 +24,9 @@ from fleetloop.envs.robots.humanoid.walker import walk
 from fleetloop.envs.robots.humanoid.walker_state import pack_body, pack_gains
 
 GRAVITY_M_S2 = 9.80665
+_WEIGH_S = 0.4  # time constant by which the weight in a hand is found
+_WEIGH_FROM_KG = 0.1  # below it is noise
 _CAUSES = ("", "tilt", "height", "balance")
-_HAND_SPEED_M_S = 0.6
-_JOINT_SPEED = 3.0  # rad/s (and a tenth of it in m/s) by which references of neck and grip move
 
 
 class Control:
@@ -75,13 +75,12 @@ class Control:
         self._feet = feet
         self._sole = np.array([params.foot_ahead_m, 0.0, -params.ankle_height_m])
         self._body = pack_body(params, feet, legs, float(tree.mass_kg.sum()))
+        self._own_kg = float(tree.mass_kg.sum())
+        self._palms = [tree.row(f"{side}_hand") for side in SIDES]
+        self._hand_kg = tree.mass_kg[self._palms].copy()
         self._gains = pack_gains(config.gains)
-        self._arms = tuple(arm_rows(tree, side) for side in SIDES)
-        self._torso = tree.row("torso")
-        self._fingers = [
-            [tree.joints.index(f"{side}_{name}") for name in ("finger", "thumb")] for side in SIDES
-        ]
-        self._neck = [tree.joints.index("neck_yaw"), tree.joints.index("neck_pitch")]
+        self._arms = ArmPlan(tree)
+        self._reach = reach_limits(tree, self._limits)
         self.drive = np.zeros((5, len(moving)))
         self._hold = drive_gains(tree)
         self._start()
@@ -91,10 +90,27 @@ class Control:
         """Why it has fallen; empty while it has not."""
         return _CAUSES[int(self.walker[places.CAUSE])]
 
+    @property
+    def rest_m(self) -> FloatArray:
+        """Where both grips are at ease, base frame, (2, 3)."""
+        return self._rest
+
+    @property
+    def load_kg(self) -> FloatArray:
+        """What it thinks both hands carry, (2,), from its wrists."""
+        return np.maximum(self._load - _WEIGH_FROM_KG, 0.0) + np.where(
+            self._load > _WEIGH_FROM_KG, _WEIGH_FROM_KG, 0.0
+        )
+
     def command(self, action: FloatArray) -> None:
         """Takes an action of the configured mode."""
         mode = self.config.action_mode
         self._action[:] = action
+        if mode == "task":
+            self._goal[:] = self._rest + actions.hand_offsets_m(action)
+            self._wanted[:2] = actions.press_n(action)
+            self._wanted[2:4] = actions.finger_openings_m(action)
+            self._wanted[4:] = actions.NECK_RAD * action[11:13]
         if mode == "residual":
             self._residual[:] = actions.LEG_RESIDUAL_RAD * action[3:15]
             nudge = actions.STEP_RESIDUAL_M * action[15:17]
@@ -107,6 +123,8 @@ class Control:
         base: FloatArray,
         turning: FloatArray,
         wrenches: FloatArray,
+        felt_n: FloatArray,
+        load_n: FloatArray,
     ) -> None:
         """Does one control tick.
 
@@ -117,14 +135,17 @@ class Control:
             turning: Its mean rate of turn since the last control tick, world axes: gyroscopes
                 integrate, and what a step's shock does between two samples must not be lost.
             wrenches: True contact forces of the feet, in rows 0 and 4; moments about the origin.
+            felt_n: True forces up on both hands of what they touch, (2,).
+            load_n: True forces down on both wrists of all that hangs on them, (2,).
         """
         gyro, accel, q, dq, feet = self._sense(tick, joints, base, turning, wrenches)
         mode = self.config.action_mode
+        self._weigh(load_n)
         if mode == "joint":
             self._drive_joints(base)
             return
-        if mode == "task":
-            self._move_upper_body()
+        if mode == "task" and not self.walker[places.CAUSE]:
+            self._move_upper_body(tick, felt_n)
         walk(
             self._tree.arrays, self._motion.arrays, self._body, self._gains, self.walker, q, dq,
             gyro, accel, feet, actions.speeds(self._action), self._residual, GRAVITY_M_S2,
@@ -140,7 +161,10 @@ class Control:
         for name in self._CHANGING:
             setattr(self, name, snapshot[name].copy())
 
-    _CHANGING = ("walker", "drive", "_action", "_residual", "_hands", "_posture", "_velocity")
+    _CHANGING = (
+        "walker", "drive", "_action", "_residual", "_goal", "_wanted", "_hands",
+        "_hand_speeds", "_feel", "_posture", "_velocity", "_load",
+    )  # fmt: skip
 
     def _start(self) -> None:
         """Stands at ease; what the senses tell is right at the start."""
@@ -161,10 +185,14 @@ class Control:
         self.drive[:] = 0.0
         self.drive[0] = self.ease
         self.drive[2], self.drive[3] = self._hold
-        hands = [self._motion.position_m[rows[-1]] for rows in self._arms]
-        turns = [self._motion.rotation[rows[-1]][:, 2] for rows in self._arms]
-        self._rest = np.array([p - GRIP_M * z for p, z in zip(hands, turns, strict=True)])
-        self._hands = self._rest.copy()
+        self._speeds = np.zeros(count)
+        self._rest = grips_at(self._motion.position_m, self._motion.rotation, self._arms)
+        self._hands, self._goal = self._rest.copy(), self._rest.copy()
+        self._hand_speeds = np.zeros((2, 3))
+        self._feel = np.zeros(2)
+        self._load = np.zeros(2)
+        self._wanted = np.zeros(6)
+        self._wanted[2:4] = actions.finger_openings_m(np.zeros(13))
         self._action = np.zeros(len(actions.action_spec(self.config.action_mode, self._tree).low))
         self._residual = np.zeros(12)
         self._velocity = np.zeros(3)
@@ -213,41 +241,23 @@ class Control:
         if self.walker[places.CAUSE]:
             self.drive[2], self.drive[3] = 0.0, 1.0
 
-    def _move_upper_body(self) -> None:
+    def _weigh(self, load_n: FloatArray) -> None:
+        """What the wrists carry joins the body's own mass, so that legs and arms bear it."""
+        self._load += self._dt_s / _WEIGH_S * (load_n / GRAVITY_M_S2 - self._load)
+        load = np.maximum(self._load - _WEIGH_FROM_KG, 0.0)
+        self._tree.mass_kg[self._palms] = self._hand_kg + load
+        self._body[places.B_MASS] = self._own_kg + load.sum()
+
+    def _move_upper_body(self, tick: int, felt_n: FloatArray) -> None:
         """Hands, fingers and neck towards what was told, no faster than they may."""
-        if self.walker[places.CAUSE]:
-            return
-        step = _HAND_SPEED_M_S * self._dt_s
-        goal = self._rest + actions.hand_offsets_m(self._action)
-        q = self._posture
-        trunk = self._trunk
-        for number, rows in enumerate(self._arms):
-            gap = goal[number] - self._hands[number]
-            far = float(np.sqrt(gap @ gap))
-            if far > 1e-6:
-                self._hands[number] += gap * min(1.0, step / far)
-                reach(
-                    self._tree.arrays, rows, trunk[0], trunk[1], self._hands[number],
-                    self._limits[0], self._limits[1], q, 2,
-                )  # fmt: skip
-        turn = _JOINT_SPEED * self._dt_s
-        neck = np.array(actions.NECK_RAD) * self._action[11:13]
-        q[self._neck] += np.clip(neck - q[self._neck], -turn, turn)
-        opening = actions.finger_openings_m(self._action)
-        for number, pair in enumerate(self._fingers):
-            q[pair] += np.clip(opening[number] - q[pair], -0.1 * turn, 0.1 * turn)
-        upper = self._upper
-        self.drive[0, upper] = q[upper]
-
-    @property
-    def _trunk(self) -> tuple[FloatArray, FloatArray]:
-        """Torso in the base frame: the waist is held straight."""
-        origin = self._tree.origin_m
-        rise = origin[self._tree.row("waist")] + origin[self._torso]
-        return np.asarray(rise), np.eye(3)
-
-    @property
-    def _upper(self) -> list[int]:
-        """All joints but those of the legs."""
-        return [n for n, name in enumerate(self._tree.joints)
-                if not any(part in name for part in ("_hip_", "_knee", "_ankle_"))]  # fmt: skip
+        noise = self._noise.at(1 + tick // self.EVERY)
+        felt = felt_n + self.config.noise.wrist_n * noise[12:14]
+        wanted = self._wanted
+        move_arms(
+            self._tree.arrays, self._arms.arrays, self._reach, self._goal, wanted[:2], felt,
+            wanted[2:4], wanted[4:], self._hands, self._hand_speeds, self._feel, self._posture,
+            self._speeds, self._dt_s,
+        )  # fmt: skip
+        upper = self._arms.upper
+        self.drive[0, upper] = self._posture[upper]
+        self.drive[1, upper] = self._speeds[upper]

@@ -162,8 +162,9 @@ def _leg(p: HumanoidParams, side: str) -> list[LinkSpec]:
 
 def _arm(p: HumanoidParams, side: str) -> list[LinkSpec]:
     y = p.shoulder_half_width_m if side == "left" else -p.shoulder_half_width_m
-    # The upper arm's shape stops short of the shoulder, so that it never meets the torso's box.
-    upper_half, fore_half = 0.5 * p.upper_arm_m - 0.075, 0.5 * p.forearm_m - 0.065
+    # The upper arm's shape stops short of the shoulder, so that it never meets the torso's box, and
+    # the forearm's short of the wrist, so that the hand can be bent to the end.
+    upper_half, fore_half = 0.5 * p.upper_arm_m - 0.075, 0.5 * p.forearm_m - 0.085
     links = [
         _link(p, f"{side}_shoulder", f"{side}_shoulder_pitch", "torso",
               (0, y, p.shoulder_height_m), p.shoulder_kg),

@@ -18,6 +18,7 @@ _NOMINAL = {
     "shoulder_pitch": 0.10,
     "shoulder_roll": 0.16,
     "elbow": -0.45,
+    "wrist_pitch": 0.35,  # the hand hangs straight down
     "finger": 0.02,
     "thumb": 0.02,
 }

@@ -17,6 +17,7 @@ from fleetloop.envs.robots.base import ActionSpec, Rig
 from fleetloop.envs.robots.humanoid.actions import CONTROL_HZ, action_spec
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.control import Control
+from fleetloop.envs.robots.humanoid.holding import Held, Holding, Pressing
 from fleetloop.envs.robots.humanoid.kinematics import Motion, base_rows, move, tree_of
 from fleetloop.envs.robots.humanoid.links import SIDES, humanoid_links
 from fleetloop.envs.robots.humanoid.looks import humanoid_looks
@@ -30,6 +31,7 @@ from fleetloop.envs.stage import Look, Stage, Thing
 
 _SPINNING_FRICTION_M = 0.02
 _TOUCHED = tuple(f"{side}_{part}" for side in SIDES for part in ("foot", "hand", "finger", "thumb"))
+_HANDS = [_TOUCHED.index(f"{side}_hand") for side in SIDES]
 
 
 @functools.lru_cache(maxsize=4)
@@ -81,6 +83,16 @@ class Humanoid:
         return self._control
 
     @property
+    def holding(self) -> Holding:
+        """What its hands hold."""
+        return self._holding
+
+    @property
+    def pressing(self) -> Pressing:
+        """How both hands pressed on the outside since the last action."""
+        return self._pressing
+
+    @property
     def articulation(self) -> Articulation:
         """Its body in the world."""
         return self._body
@@ -108,11 +120,14 @@ class Humanoid:
             spinning = _SPINNING_FRICTION_M if link.name.endswith("_foot") else 0.0
             self._body.set_friction(link.name, link.friction, spinning=spinning)
         self._stage = stage
+        self._holding = Holding(stage, self._body)
+        self._pressing = Pressing()
         self._rows = {self._body.links[name]: row for row, name in enumerate(_TOUCHED)}
         self._now, self._before = Motion.of(len(links)), Motion.of(len(links))
         self._joints = np.zeros((2, 3, len(self._tree.joints)))
         self._base = np.zeros((2, 6, 3))
         self._wrenches = np.zeros((len(_TOUCHED), 6))
+        self._felt = np.zeros(2)
         self._wrench_tick = -1
         self._read(0)
         self._joints[1], self._base[1] = self._joints[0], self._base[0]
@@ -123,6 +138,7 @@ class Humanoid:
     def command(self, action: npt.NDArray[np.float32]) -> None:
         """Takes an action of the configured mode."""
         self._control.command(action.astype(np.float64))
+        self._pressing.begin()
 
     def before_tick(self) -> None:
         """Thinks at every second tick, and drives the joints at every one."""
@@ -130,7 +146,10 @@ class Humanoid:
         tick = self._on_stage().world.tick
         if tick % control.EVERY == 0:
             turning = 0.5 * (base[5] + self._base[1, 5])
-            control.tick(tick, joints, base, turning, self._contact_wrenches())
+            wrenches = self._contact_wrenches()
+            felt = self._felt
+            self._pressing.add(felt, control.EVERY * self._on_stage().world.rate.dt_s)
+            control.tick(tick, joints, base, turning, wrenches, felt, -wrenches[_HANDS, 2])
         drive_torques(
             control.drive, joints[0], joints[1], control.effort, control.speed, self._torques
         )
@@ -144,6 +163,7 @@ class Humanoid:
 
     def after_tick(self) -> None:
         """Reads what the tick did."""
+        self._holding.after_tick()
         self._joints[1], self._base[1] = self._joints[0], self._base[0]
         self._read(0)
 
@@ -201,6 +221,9 @@ class Humanoid:
             "base": self._base.copy(),
             "wrenches": self._contact_wrenches().copy(),
             "wrench_tick": np.array(self._wrench_tick),
+            "felt": self._felt.copy(),
+            "pressing": self._pressing.row.copy(),
+            "holding": self._holding.snapshot(),
             "torques": self._torques.copy(),
             "push": self._push.copy(),
         }
@@ -212,6 +235,9 @@ class Humanoid:
         self._base = snapshot["base"].copy()
         self._wrenches = snapshot["wrenches"].copy()
         self._wrench_tick = int(snapshot["wrench_tick"])
+        self._felt = snapshot["felt"].copy()
+        self._pressing.row = snapshot["pressing"].copy()
+        self._holding.restore(snapshot["holding"])
         self._torques = snapshot["torques"].copy()
         self._push = snapshot["push"].copy()
 
@@ -231,9 +257,31 @@ class Humanoid:
         """Of feet and hands after the last tick; read once a tick, since a restore forgets them."""
         tick = self._on_stage().world.tick
         if self._wrench_tick != tick:
-            self._wrenches = self._body.contact_wrenches(self._rows, len(_TOUCHED))
-            self._wrench_tick = tick
+            found = self._body.contact_wrenches(self._rows, len(_TOUCHED))
+            for side, hand in enumerate(_HANDS):
+                # A wrist feels all that is beyond it.
+                found[hand] += found[hand + 1] + found[hand + 2]
+                found[hand] += self._holding.contact_wrench(side)
+                self._felt[side] = found[hand, 2]
+                found[hand] += self._holding.load_wrench(side)
+            self._wrenches, self._wrench_tick = found, tick
         return self._wrenches
+
+    def hand_pose(self, side: int) -> Pose:
+        """Where a hand is; 0 is the left one."""
+        row = self._tree.row(f"{SIDES[side]}_hand")
+        self._move(self._now, 0)
+        return Pose(self._now.position_m[row].copy(),
+                    quaternion_from_rotation(self._now.rotation[row]))  # fmt: skip
+
+    def give(self, side: int, held: Held) -> None:
+        """Puts a thing into a hand, wherever it was, and ties it there."""
+        body = held.thing.body
+        if body is not None:
+            self._on_stage().world.set_pose(
+                body, self._holding.grip_pose(self.hand_pose(side), held)
+            )
+        self._holding.take(side, held)
 
     def _show(self, stage: Stage) -> None:
         looks = _looks(self.params)

@@ -25,6 +25,7 @@ class SenseNoise:
         gyro_bias_rad_s, accel_bias_m_s2: What calibration leaves, drawn once.
         encoder_rad, speed_rad_s: Of joint angles and of the drives' speeds.
         force_n, pressure_m: Of a sole's vertical force and pressure point.
+        wrist_n: Of the force that a wrist feels.
     """
 
     gyro_rad_s: float = 0.01
@@ -35,6 +36,7 @@ class SenseNoise:
     speed_rad_s: float = 0.02
     force_n: float = 2.0
     pressure_m: float = 0.001
+    wrist_n: float = 0.2
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -1,0 +1,194 @@
+"""What the hands hold by a tie of the physics: tools that are strapped on, and the grasp aid.
+
+PyBullet's friction between two small pads lets things creep [measured: 31 mm in 6 s at 40 N a pad].
+A tie holds them still. It is an aid and no cheat about whether a thing is held: it gives way beyond
+a force, and who made it takes it away when the fingers let go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleetloop.core.errors import StateError
+from fleetloop.core.frames import FloatArray, Pose, cross, rotate
+from fleetloop.envs.articulation import Articulation
+from fleetloop.envs.robots.humanoid.links import GRIP_M, SIDES
+from fleetloop.envs.stage import Stage, Thing
+
+HAND_COM_M = np.array([0.0, 0.0, -0.05])
+"""Centre of mass in the hand's frame, to which the physics refers ties."""
+
+GRIP_POINT_M = np.array([0.0, 0.0, -GRIP_M])
+"""Point between the finger pads, hand's frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Held:
+    """One thing in one hand.
+
+    Attributes:
+        thing: What.
+        body_m: The point of the thing, in its own frame, that is at the grip.
+        mass_kg: Its mass.
+        turns: Whether it swings about the grip, as a bag by its handle does.
+        max_force_n: What the tie bears.
+    """
+
+    thing: Thing
+    body_m: FloatArray
+    mass_kg: float
+    turns: bool = False
+    max_force_n: float = 200.0
+
+
+class Holding:
+    """What both hands of one robot hold.
+
+    Args:
+        stage: Where.
+        body: The robot's.
+    """
+
+    def __init__(self, stage: Stage, body: Articulation) -> None:
+        self._stage = stage
+        self._body = body
+        self._held: list[Held | None] = [None, None]
+        self._ties: list[int] = [-1, -1]
+        self._known: list[Held] = []
+        # Velocities of the centres of mass after the last two ticks.
+        self._velocity_m_s = np.zeros((2, 2, 3))
+
+    @property
+    def bodies(self) -> frozenset[int]:
+        """The robot's own and those of all that is held."""
+        held = [h.thing.body for h in self._held if h is not None and h.thing.body is not None]
+        return frozenset([self._body.body, *held])
+
+    def of(self, side: int) -> Held | None:
+        """What a hand holds; 0 is the left one."""
+        return self._held[side]
+
+    def take(self, side: int, held: Held) -> None:
+        """Ties a thing to a hand where it is.
+
+        Raises:
+            StateError: The hand is full, or the thing has no body.
+        """
+        if self._held[side] is not None:
+            raise StateError(f"The {SIDES[side]} hand holds something already: release it first.")
+        if held.thing.body is None:
+            raise StateError(f"{held.thing.name} has no body and cannot be held.")
+        if not any(held is known for known in self._known):
+            self._known.append(held)
+        linear, _ = self._stage.world.com_velocity(held.thing.body)
+        self._velocity_m_s[:, side] = linear
+        self._hold(side, held, held.thing.body)
+
+    def release(self, side: int) -> None:
+        """Lets go; nothing happens if the hand is empty."""
+        held = self._held[side]
+        if held is None or held.thing.body is None:
+            return
+        self._body.detach(self._ties[side])
+        self._body.ignore(held.thing.body, self._links(side), ignored=False)
+        self._held[side], self._ties[side] = None, -1
+
+    def grip_pose(self, hand: Pose, held: Held) -> Pose:
+        """Where a thing is when it is held upright in a hand at a pose."""
+        return hand @ Pose(GRIP_POINT_M - held.body_m, np.array([0.0, 0.0, 0.0, 1.0]))
+
+    def contact_wrench(self, side: int) -> FloatArray:
+        """Sum of the contact forces of the outside on what a hand holds, (6,), as of a body."""
+        held = self._held[side]
+        if held is None or held.thing.body is None:
+            return np.zeros(6)
+        return self._stage.bullet.contact_wrench(held.thing.body, self.bodies)
+
+    def load_wrench(self, side: int) -> FloatArray:
+        """What weight and inertia of what is held put on the hand, (6,), as of a body."""
+        held = self._held[side]
+        if held is None or held.thing.body is None:
+            return np.zeros(6)
+        world = self._stage.bullet
+        force = held.mass_kg * (self._velocity_m_s[1, side] - self._velocity_m_s[0, side])
+        force /= world.rate.dt_s
+        force[2] -= held.mass_kg * world.gravity_m_s2
+        position, quaternion = world.com_pose(held.thing.body)
+        if held.turns:
+            position = position + rotate(quaternion, held.body_m)
+        return np.concatenate([force, cross(position, force)])
+
+    def after_tick(self) -> None:
+        """Reads how what is held moves."""
+        for side, held in enumerate(self._held):
+            if held is not None and held.thing.body is not None:
+                self._velocity_m_s[1, side] = self._velocity_m_s[0, side]
+                self._velocity_m_s[0, side], _ = self._stage.world.com_velocity(held.thing.body)
+
+    def snapshot(self) -> FloatArray:
+        """All that changes, (14,)."""
+        numbers = [-1 if h is None else self._number(h) for h in self._held]
+        return np.concatenate([numbers, self._velocity_m_s.ravel()])
+
+    def restore(self, snapshot: FloatArray) -> None:
+        """Goes back, after the world was restored."""
+        for side in range(2):
+            number = int(snapshot[side])
+            wanted = None if number < 0 else self._known[number]
+            if self._held[side] is not wanted:
+                self.release(side)
+                if wanted is not None and wanted.thing.body is not None:
+                    self._hold(side, wanted, wanted.thing.body)
+        self._velocity_m_s = snapshot[2:].reshape(2, 2, 3).copy()
+
+    def _number(self, held: Held) -> int:
+        return next(n for n, known in enumerate(self._known) if known is held)
+
+    def _hold(self, side: int, held: Held, body: int) -> None:
+        self._held[side] = held
+        self._ties[side] = self._body.attach(
+            f"{SIDES[side]}_hand", body, GRIP_POINT_M - HAND_COM_M, held.body_m,
+            turns=held.turns, max_force_n=held.max_force_n,
+        )  # fmt: skip
+        self._body.ignore(body, self._links(side))
+
+    def _links(self, side: int) -> list[str]:
+        """Links beyond the wrist, which what is held passes through."""
+        return [f"{SIDES[side]}_{part}" for part in ("hand", "finger", "thumb")]
+
+
+class Pressing:
+    """How hard both hands press on the outside, since the last action and now.
+
+    Attributes:
+        row: Sum over time and duration of both forces, peaks, smoothed forces, (7,).
+    """
+
+    SMOOTH_S = 0.02
+
+    def __init__(self) -> None:
+        self.row = np.zeros(7)
+
+    def begin(self) -> None:
+        """A new action: means and peaks start anew."""
+        self.row[:5] = 0.0
+
+    def add(self, felt_n: FloatArray, dt_s: float) -> None:
+        """Forces up on both hands in one control tick."""
+        row = self.row
+        row[0:2] += dt_s * felt_n
+        row[2] += dt_s
+        row[5:7] += dt_s / (dt_s + self.SMOOTH_S) * (felt_n - row[5:7])
+        np.maximum(row[3:5], row[5:7], out=row[3:5])
+
+    @property
+    def mean_n(self) -> FloatArray:
+        """Mean forces up on both hands since the last action, (2,)."""
+        return np.asarray(self.row[0:2] / max(self.row[2], 1e-9))
+
+    @property
+    def peak_n(self) -> FloatArray:
+        """Largest of them, smoothed with 20 ms as a brittle thing feels it, (2,)."""
+        return np.asarray(self.row[3:5].copy())

@@ -15,14 +15,22 @@ def view(
     out: Annotated[Path, typer.Argument(help="Folder of the pages.")],
     frames: Annotated[int, typer.Option(help="Most pictures of each camera.")] = 200,
     width: Annotated[int, typer.Option(help="Widest picture, pixels.")] = 640,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Write a recording for Rerun too (extra `rerun`).")
+    ] = False,
 ) -> None:
     """Write an HTML page for each episode, which opens from disk without a network."""
+    from fleetloop.datasets.export import EXPORTERS
+    from fleetloop.datasets.export.base import make_exporter
+    from fleetloop.datasets.export.rrd import RerunOptions, write_rrd
     from fleetloop.datasets.recording import Recording
     from fleetloop.datasets.view.gather import ViewOptions
     from fleetloop.datasets.view.page import write_page
     from fleetloop.loop.progress import progress_bar
 
     recording = Recording(place)
+    if rerun:
+        make_exporter(EXPORTERS.get("rerun"), {})  # tells what to install where it is missing
     options = ViewOptions(frames=frames, width_px=width)
     with progress_bar(console) as progress:
         bar = progress.add_task("pages", total=len(recording))
@@ -32,6 +40,10 @@ def view(
                 episode, target, options, lambda part: progress.update(bar, description=part)
             )
             progress.console.print(f"{target}: {size / 1e6:.1f} MB", soft_wrap=True)
+            if rerun:
+                film = target.with_suffix(".rrd")
+                write_rrd(episode, film, RerunOptions())
+                progress.console.print(f"{film}: rerun {film}", soft_wrap=True)
             progress.update(bar, advance=1)
             episode.close()
 

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,35 @@ ENVS = {
     ),
     "rlds": Env("3.11", ("tensorflow-cpu", "tensorflow-datasets")),
 }
+
+
+EXPORTERS = (
+    "av>=14", "pyarrow>=17", "h5py>=3.10", "google-crc32c>=1.5", "rosbags>=0.10",
+    "rerun-sdk>=0.30",
+)  # fmt: skip
+"""What the extras of all export formats bring."""
+
+
+def make_exporters(root: Path) -> Path:
+    """An environment that sees all of this one, and has what exporters need beside it.
+
+    Raises:
+        SystemExit: It cannot be installed.
+    """
+    folder = root / "exporters"
+    inside = folder / "bin" / "python"
+    stamp = folder / ".made"
+    wanted = " ".join(EXPORTERS)
+    if not (stamp.exists() and stamp.read_text() == wanted):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        ours = sysconfig.get_path("purelib")
+        (theirs,) = folder.glob("lib/python*/site-packages")
+        # A plain path would leave the editable install's own .pth files unread.
+        (theirs / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+        if subprocess.run(_pip(inside, EXPORTERS), check=False).returncode:
+            raise SystemExit(f"{wanted} cannot be installed into {folder}.")
+        stamp.write_text(wanted)
+    return inside
 
 
 def find_python(version: str) -> str | None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from envs import make_env
+from envs import make_env, make_exporters
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -67,11 +67,13 @@ READERS = {
 }
 
 
-def fleetloop(*arguments: str, timeout_s: float = 3600.0) -> subprocess.CompletedProcess[str]:
-    """Runs our own command line in this environment."""
+def fleetloop(
+    python: Path, *arguments: str, timeout_s: float = 3600.0
+) -> subprocess.CompletedProcess[str]:
+    """Runs our own command line."""
     code = "from fleetloop.loop.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [str(python), "-c", code, *arguments],
         capture_output=True, text=True, timeout=timeout_s, check=False,
     )  # fmt: skip
 
@@ -84,7 +86,13 @@ def recordings(place: Path, given: dict[str, Path | None]) -> dict[str, Path]:
         if given[name] is None:
             print(f"recording {EPISODES[name]} episodes into {folder}", flush=True)
             done = fleetloop(
-                "record", "--out", str(folder), "--episodes", str(EPISODES[name]), *options
+                Path(sys.executable),
+                "record",
+                "--out",
+                str(folder),
+                "--episodes",
+                str(EPISODES[name]),
+                *options,
             )
             if done.returncode:
                 raise SystemExit(f"recording failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -92,7 +100,7 @@ def recordings(place: Path, given: dict[str, Path | None]) -> dict[str, Path]:
     return found
 
 
-def check(reader: Reader, name: str, logs: Path, place: Path) -> tuple[str, str]:
+def check(reader: Reader, name: str, logs: Path, place: Path, ours: Path) -> tuple[str, str]:
     """Exports and reads; returns `ok`, `FAILED` or `skipped`, and what the reader said."""
     logs_place = place / "told"
     logs_place.mkdir(parents=True, exist_ok=True)
@@ -105,10 +113,10 @@ def check(reader: Reader, name: str, logs: Path, place: Path) -> tuple[str, str]
         shutil.rmtree(target, ignore_errors=True)
         shutil.rmtree(target.with_name(target.name + ".part"), ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = fleetloop("export", reader.form, str(logs), str(target), *reader.options)
+        done = fleetloop(ours, "export", reader.form, str(logs), str(target), *reader.options)
         if done.returncode:
             return "FAILED", "export: " + last_line(done.stdout + done.stderr)
-        done = fleetloop("validate", str(target))
+        done = fleetloop(ours, "validate", str(target))
         if done.returncode:
             return "FAILED", "validate: " + last_line(done.stdout)
     environment = os.environ | {
@@ -143,12 +151,13 @@ def main() -> None:
     index = os.environ.get("READERS_TORCH_INDEX")
     if index:
         os.environ["PIP_EXTRA_INDEX_URL"] = index
+    ours = make_exporters(place / "envs")
     logs = recordings(place, {"drive": chosen.drive, "human": chosen.human})
     rows = []
     for form in chosen.only:
         for name, folder in logs.items():
             begin = time.monotonic()
-            state, said = check(READERS[form], name, folder, place)
+            state, said = check(READERS[form], name, folder, place, ours)
             rows.append((form, name, state, f"{time.monotonic() - begin:.0f} s", said))
             print("  ".join(f"{cell:10}" for cell in rows[-1]), flush=True)
     bad = [row for row in rows if row[2] == "FAILED"]

@@ -16,6 +16,9 @@ from fleetloop.datasets.export.rows import GOAL, Column
 from fleetloop.datasets.lineage import Dropped
 
 STATE = "observation.state"
+SMALLEST_DEPTH_PX = 32
+"""HEVC takes no smaller pictures: smaller depth images are arrays of numbers."""
+
 LARGEST_OF_STATE = 128
 """What has more numbers is a table of the sensor, and no part of the robot's state."""
 
@@ -116,12 +119,13 @@ def plan_of(
     """
     kept = [c for c in columns if c.kind != "numbers" or _fits(c)]
     pictures = {_picture_key(c, kept): c for c in kept if c.kind == "picture"}
-    depths = {_picture_key(c, kept): c for c in kept if c.kind == "depth"}
-    numbers = [c for c in kept if c.kind == "numbers"]
+    filmed = [c for c in kept if c.kind == "depth" and min(c.field.shape) >= SMALLEST_DEPTH_PX]
+    depths = {_picture_key(c, kept): c for c in filmed}
+    numbers = [c for c in kept if c.kind != "picture" and c not in filmed]
     state = [c for c in numbers if _is_state(c)]
     alone = {f"observation.{_plain(c.key)}": c for c in numbers if not _is_state(c)}
     videos = {
-        key: depth_format(key, (c.field.shape[0], c.field.shape[1]), fps, options.depth_max_m)
+        key: depth_format((c.field.shape[0], c.field.shape[1]), fps, options.depth_max_m)
         for key, c in depths.items()
     }
     if options.pictures == "video":

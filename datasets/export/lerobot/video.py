@@ -113,17 +113,15 @@ def picture_format(
     )  # fmt: skip
 
 
-def depth_format(key: str, shape: tuple[int, ...], fps: int, far_m: float) -> VideoFormat:
+def depth_format(shape: tuple[int, ...], fps: int, far_m: float) -> VideoFormat:
     """The format of a depth image's film.
 
     Raises:
-        ConfigError: Sizes that the encoder cannot take, or a distance that is not possible.
+        ConfigError: The distance is not possible.
     """
     height, width = shape
     if not (math.isfinite(far_m) and far_m > DEPTH_MIN_M):
         raise ConfigError(f"depth_max_m is {far_m}: use metres beyond {DEPTH_MIN_M}.")
-    if min(height, width) < 32:
-        raise ConfigError(f"{key} is {width}x{height}: HEVC takes 32 pixels and more.")
     info = _info(width, height, fps, "hevc", "gray12le", channels=1) | {
         "is_depth_map": True, "depth_unit": "m",
         "video.depth_min": DEPTH_MIN_M, "video.depth_max": far_m,

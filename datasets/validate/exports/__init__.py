@@ -17,5 +17,15 @@ ExportCheck = Callable[[Path, Lineage], Iterator[Finding]]
 
 EXPORT_CHECKS: Registry[ExportCheck] = Registry(
     "check of an export format",
-    {},
+    {
+        "coco": "fleetloop.datasets.validate.exports.coco:check",
+        "kitti": "fleetloop.datasets.validate.exports.kitti:check",
+        "lerobot": "fleetloop.datasets.validate.exports.lerobot:check",
+        "minari": "fleetloop.datasets.validate.exports.hdf5:check_minari",
+        "nuscenes": "fleetloop.datasets.validate.exports.nuscenes:check",
+        "rlds": "fleetloop.datasets.validate.exports.streams:check_rlds",
+        "robomimic": "fleetloop.datasets.validate.exports.hdf5:check_robomimic",
+        "ros2": "fleetloop.datasets.validate.exports.streams:check_ros2",
+        "webdataset": "fleetloop.datasets.validate.exports.streams:check_webdataset",
+    },
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.envs.trace.blend import blend, mark
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
     KIND,
@@ -35,6 +36,7 @@ from fleetloop.envs.trace.surface import (
     NY,
     NZ,
     SURFACE_FLOATS,
+    UV_PER_M,
     U,
     V,
     tile_normals,
@@ -43,9 +45,7 @@ from fleetloop.envs.trace.surface import (
     visible_rows,
 )
 from fleetloop.envs.trace.texture import (
-    BLUE,
-    GREEN,
-    RED,
+    COLORS,
     TEXTURE_FLOATS,
     TEXTURE_INTEGERS,
     WIDTH_U,
@@ -97,6 +97,7 @@ def surface_records(
     """
     s = np.zeros(SURFACE_FLOATS, np.float32)
     found = np.empty(LANES, np.int32)
+    mine = np.empty(LANES, np.int32)
     width = np.empty(LANES, np.float32)
     f = np.zeros(TEXTURE_FLOATS, np.float32)
     bits = f.view(np.int32)
@@ -113,21 +114,20 @@ def surface_records(
             entry, integers = table[row], instances.rows[row]
             material = integers[MATERIAL]
             m, look = shading[material], looks[material]
-            tile_points(entry, row, d, t, instance, s)
-            tile_normals(entry, row, integers, meshes, d, instance, primitive, s)
-            _plain(row, m, instance, s, r)
+            mark(instance, row, mine)
+            tile_points(entry, d, t, mine, s)
+            tile_normals(entry, integers, meshes, d, mine, primitive, s)
+            _plain(m, mine, s, r)
             if look[TEXTURE] < 0:
                 continue
-            tile_uv(entry, row, integers, meshes, instance, primitive, s)
+            tile_uv(entry, integers, meshes, mine, primitive, s)
             pixel_widths(d, t, pixel, s, width)
             metric = m[TEXTURE_PER_M] if integers[KIND] != MESH else _ONE
-            if integers[KIND] == MESH:
-                _mesh_widths(row, meshes, instance, primitive, width, f)
-            else:
-                for lane in range(LANES):
-                    f[WIDTH_U + lane] = width[lane] * metric
-            _textured(row, metric, look[TEXTURE], texels, texture_meta, instance, s, f, bits,
-                      i, r)  # fmt: skip
+            for lane in range(LANES):
+                f[WIDTH_U + lane] = width[lane] * (metric * s[UV_PER_M + lane])
+            u, v = s[U : U + LANES], s[V : V + LANES]
+            sample_tile(texels, texture_meta, look[TEXTURE], mine, metric, u, v, f, bits, i)
+            _tint(mine, f, r)
         _facing_sun(light.sun[table_number], instance, r, wanted[k])
 
 
@@ -137,28 +137,25 @@ def _facing_sun(sun, instance, r, wanted):
     sx, sy, sz = sun[0], sun[1], sun[2]
     for k in range(LANES):
         facing = r[NORMAL + k] * sx + r[NORMAL + LANES + k] * sy + r[NORMAL + 2 * LANES + k] * sz
-        wanted[k] = 1 if instance[k] >= 0 and facing > _ZERO else 0
+        wanted[k] = (instance[k] >= 0) & (facing > _ZERO)
 
 
 @inline
-def _plain(row, m, instance, s, r):
+def _plain(m, mine, s, r):
     """The material's own numbers, the same on all lanes that show the instance."""
-    c0, c1, c2 = m[COLOR], m[COLOR + 1], m[COLOR + 2]
-    e0, e1, e2 = m[EMISSION], m[EMISSION + 1], m[EMISSION + 2]
+    for j in range(3):
+        color, glow = m[COLOR + j], m[EMISSION + j]
+        for k in range(LANES):
+            old_n, old_a = r[NORMAL + j * LANES + k], r[ALBEDO + j * LANES + k]
+            old_g = r[GLOW + j * LANES + k]
+            r[NORMAL + j * LANES + k] = blend(mine[k], s[NX + j * LANES + k], old_n)
+            r[ALBEDO + j * LANES + k] = blend(mine[k], color, old_a)
+            r[GLOW + j * LANES + k] = blend(mine[k], glow, old_g)
     gloss, rough = m[SPECULAR], m[ROUGHNESS]
     for k in range(LANES):
-        if instance[k] == row:
-            r[NORMAL + k] = s[NX + k]
-            r[NORMAL + LANES + k] = s[NY + k]
-            r[NORMAL + 2 * LANES + k] = s[NZ + k]
-            r[ALBEDO + k] = c0
-            r[ALBEDO + LANES + k] = c1
-            r[ALBEDO + 2 * LANES + k] = c2
-            r[GLOW + k] = e0
-            r[GLOW + LANES + k] = e1
-            r[GLOW + 2 * LANES + k] = e2
-            r[GLOSS + k] = gloss
-            r[ROUGH + k] = rough
+        old_s, old_r = r[GLOSS + k], r[ROUGH + k]
+        r[GLOSS + k] = blend(mine[k], gloss, old_s)
+        r[ROUGH + k] = blend(mine[k], rough, old_r)
 
 
 @inline
@@ -178,45 +175,10 @@ def pixel_widths(d, t, pixel, s, width):
 
 
 @inline
-def _mesh_widths(row, meshes, instance, primitive, width, f):
-    """Width of each lane's pixel in the texture coordinates of its triangle."""
-    last = np.int32(-1)
-    scale = _ONE
-    for k in range(LANES):
-        if instance[k] != row:
-            continue
-        if primitive[k] != last:
-            last = primitive[k]
-            scale = _uv_per_m(meshes, last)
-        f[WIDTH_U + k] = width[k] * scale
-
-
-@inline
-def _uv_per_m(meshes, triangle):
-    """Root of the ratio of a triangle's areas, in texture coordinates and in metres."""
-    c, at, uv = meshes.corners[triangle], meshes.triangles[triangle], meshes.uv
-    ux, uy, uz = c[3] - c[0], c[4] - c[1], c[5] - c[2]
-    vx, vy, vz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
-    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    area = np.sqrt(nx * nx + ny * ny + nz * nz)
-    a, b = uv[at[1], 0] - uv[at[0], 0], uv[at[1], 1] - uv[at[0], 1]
-    e, g = uv[at[2], 0] - uv[at[0], 0], uv[at[2], 1] - uv[at[0], 1]
-    return np.sqrt(abs(a * g - b * e) / (area + np.float32(1e-20)))
-
-
-@inline
-def _textured(row, metric, texture, texels, texture_meta, instance, s, f, bits, i, r):
+def _tint(mine, f, r):
     """Multiplies the colours of the lanes that show a row by its texture."""
     for k in range(LANES):
-        s[U + k] *= metric
-        s[V + k] *= metric
-    u, v = s[U : U + LANES], s[V : V + LANES]
-    sample_tile(texels, texture_meta, texture, row, instance, u, v, f, bits, i)
-    for k in range(LANES):
-        if instance[k] == row:
-            r[ALBEDO + k] *= f[RED + k]
-            r[ALBEDO + LANES + k] *= f[GREEN + k]
-            r[ALBEDO + 2 * LANES + k] *= f[BLUE + k]
-    for k in range(LANES):
-        s[U + k] /= metric
-        s[V + k] /= metric
+        red, green, blue = f[COLORS + 4 * k], f[COLORS + 4 * k + 1], f[COLORS + 4 * k + 2]
+        r[ALBEDO + k] *= blend(mine[k], red, _ONE)
+        r[ALBEDO + LANES + k] *= blend(mine[k], green, _ONE)
+        r[ALBEDO + 2 * LANES + k] *= blend(mine[k], blue, _ONE)

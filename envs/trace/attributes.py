@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.envs.trace.blend import copy_eight, mark
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
     INSTANCE_ID,
@@ -82,29 +83,33 @@ def write_basic(
     ids = _lookup(instances.rows, INSTANCE_ID)
     classes = _lookup(instances.rows, SEMANTIC)
     materials = _lookup(instances.rows, MATERIAL)
-    height, width = size
+    f = np.empty(LANES, np.float32)
+    i = np.empty(LANES, np.int32)
+    u = np.empty(LANES, np.uint8)
     for k in range(len(tiles.tiles)):
         tile = tiles.tiles[k]
         t, row, d = gbuffer.t[k], gbuffer.instance[k], tiles.directions[tile]
-        rows = min(LANES // tile_width, height - origin[tile, 0])
-        columns = np.uint64(min(tile_width, width - origin[tile, 1]))
-        for r in range(rows):
-            # Unsigned indices spare the branch for counting from the end, and so keep vectors.
-            at = np.uint64((origin[tile, 0] + r) * width + origin[tile, 1])
-            lane = np.uint64(r * tile_width)
-            if images.depth.size > 0:
-                _depth_line(images.depth, at, columns, lane, t, row, d[depth_axis], limit)
-            if images.range.size > 0:
-                _range_line(images.range, at, columns, lane, t, row, d, limit)
-            if images.hit.size > 0:
-                for c in range(columns):
-                    images.hit[at + c] = row[lane + c] >= 0
-            if images.instance.size > 0:
-                _id_line(images.instance, at, columns, lane, row, ids)
-            if images.semantic.size > 0:
-                _id_line(images.semantic, at, columns, lane, row, classes)
-            if images.material.size > 0:
-                _id_line(images.material, at, columns, lane, row, materials)
+        place = (origin[tile, 0], origin[tile, 1], tile_width, size[0], size[1])
+        if images.depth.size > 0:
+            _depths(t, row, d[depth_axis], limit, f)
+            _put(images.depth, f, place)
+        if images.range.size > 0:
+            _ranges(t, row, d, limit, f)
+            _put(images.range, f, place)
+        if images.hit.size > 0:
+            for lane in range(LANES):
+                u[lane] = row[lane] >= 0
+            _put(images.hit, u, place)
+        one = _one_row(row)
+        if images.instance.size > 0:
+            _look_up(row, one, ids, i)
+            _put(images.instance, i, place)
+        if images.semantic.size > 0:
+            _look_up(row, one, classes, u)
+            _put(images.semantic, u, place)
+        if images.material.size > 0:
+            _look_up(row, one, materials, i)
+            _put(images.material, i, place)
 
 
 @inline
@@ -117,23 +122,55 @@ def _lookup(rows, column):
 
 
 @inline
-def _depth_line(out, at, columns, lane, t, row, forward, limit):
-    for c in range(columns):
-        out[at + c] = t[lane + c] * forward[lane + c] if row[lane + c] >= 0 else limit
+def _depths(t, row, forward, limit, f):
+    for lane in range(LANES):
+        depth = t[lane] * forward[lane]
+        f[lane] = depth if row[lane] >= 0 else limit
 
 
 @inline
-def _range_line(out, at, columns, lane, t, row, d, limit):
-    for c in range(columns):
-        x, y, z = d[0, lane + c], d[1, lane + c], d[2, lane + c]
-        length = np.sqrt(x * x + y * y + z * z)
-        out[at + c] = t[lane + c] * length if row[lane + c] >= 0 else limit
+def _ranges(t, row, d, limit, f):
+    x, y, z = d[0], d[1], d[2]
+    for lane in range(LANES):
+        far = t[lane] * np.sqrt(x[lane] * x[lane] + y[lane] * y[lane] + z[lane] * z[lane])
+        f[lane] = far if row[lane] >= 0 else limit
 
 
 @inline
-def _id_line(out, at, columns, lane, row, table):
-    for c in range(columns):
-        out[at + c] = table[np.uint32(row[lane + c] + 1)]
+def _one_row(row):
+    """Whether all lanes of a tile show the same."""
+    low, high = row[0], row[0]
+    for lane in range(LANES):
+        low = row[lane] if row[lane] < low else low
+        high = row[lane] if row[lane] > high else high
+    return low == high
+
+
+@inline
+def _look_up(row, one, table, out):
+    if one:
+        value = table[np.uint32(row[0] + 1)]
+        for lane in range(LANES):
+            out[lane] = value
+        return
+    for lane in range(LANES):
+        out[lane] = table[np.uint32(row[lane] + 1)]
+
+
+@inline
+def _put(image, values, place):
+    """Writes the lanes of a tile as rows of a flattened image; whole rows as vectors of eight."""
+    row0, column0, tile_width, height, width = place
+    columns = min(tile_width, width - column0)
+    for r in range(min(LANES // tile_width, height - row0)):
+        # Unsigned indices spare the branch for counting from the end.
+        at, lane = np.uint64((row0 + r) * width + column0), np.uint64(r * tile_width)
+        if columns % 8 == 0:
+            for eight in range(np.uint64(columns // 8)):
+                copy_eight(image, at + np.uint64(8) * eight, values, lane + np.uint64(8) * eight)
+        else:
+            for c in range(np.uint64(columns)):
+                image[at + c] = values[lane + c]
 
 
 class SurfaceImages(NamedTuple):
@@ -182,6 +219,7 @@ def write_surface(
     """
     s = np.zeros(SURFACE_FLOATS, np.float32)
     found = np.empty(LANES, np.int32)
+    mine = np.empty(LANES, np.int32)
     height, width = size
     wants_normal = images.normal.size > 0 or images.incidence.size > 0
     incidence = images.incidence.reshape(images.incidence.size)
@@ -196,11 +234,12 @@ def write_surface(
         for index in range(visible_rows(instance, found)):
             row = found[index]
             entry, integers = table[row], instances.rows[row]
-            tile_points(entry, row, d, t, instance, s)
+            mark(instance, row, mine)
+            tile_points(entry, d, t, mine, s)
             if wants_normal:
-                tile_normals(entry, row, integers, meshes, d, instance, primitive, s)
+                tile_normals(entry, integers, meshes, d, mine, primitive, s)
             if images.uv.size > 0:
-                tile_uv(entry, row, integers, meshes, instance, primitive, s)
+                tile_uv(entry, integers, meshes, mine, primitive, s)
         rows = min(LANES // tile_width, height - origin[tile, 0])
         columns = min(tile_width, width - origin[tile, 1])
         for r in range(rows):

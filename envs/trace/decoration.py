@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.albedo import ALBEDO, GLOSS, GLOW, NORMAL, ROUGH, pixel_widths
+from fleetloop.envs.trace.blend import mark
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
     BOX,
@@ -81,6 +82,7 @@ def decorate(
     """
     s = np.zeros(SURFACE_FLOATS, np.float32)
     found = np.empty(LANES, np.int32)
+    mine = np.empty(LANES, np.int32)
     out = np.empty(4, np.float32)
     width = np.empty(LANES, np.float32)
     pixel = np.float32(pixel_rad)
@@ -98,12 +100,13 @@ def decorate(
             pattern = looks[material, PATTERN]
             if pattern == PLAIN:
                 continue
-            tile_points(entry, row, d, t, instance, s)
+            mark(instance, row, mine)
+            tile_points(entry, d, t, mine, s)
             for lane in range(LANES):
                 s[NX + lane] = r[NORMAL + lane]
                 s[NY + lane] = r[NORMAL + LANES + lane]
                 s[NZ + lane] = r[NORMAL + 2 * LANES + lane]
-            tile_uv(entry, row, integers, meshes, instance, primitive, s)
+            tile_uv(entry, integers, meshes, mine, primitive, s)
             pixel_widths(d, t, pixel, s, width)
             _patterned(entry, row, integers, shading[material], pattern, light, instance, width,
                        s, out, r)  # fmt: skip

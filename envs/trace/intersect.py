@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleetloop.envs.trace.blend import blend, choose
 from fleetloop.envs.trace.jit import inline
 from fleetloop.envs.trace.layout import CENTER, DIMS, LANES, ORIGIN, ROTATION
 
@@ -27,36 +28,58 @@ T = 4 * LANES  # best hit so far
 LX = 5 * LANES  # directions in the local frame of a mesh
 LY = 6 * LANES
 LZ = 7 * LANES
-BEST = 8 * LANES  # one number: the largest of T
-FLOATS = 8 * LANES + 1
+NEW = 8 * LANES  # where the shape at hand is hit, `_MISSED` where it is not
+BEST = 9 * LANES  # one number: the largest of T
+FLOATS = 9 * LANES + 1
 
 # Offsets into the integer scratch.
 ROW = 0
 PRIMITIVE = LANES
-INTEGERS = 2 * LANES
+NEARER = 2 * LANES  # masks: the shape at hand is nearer than what was hit before
+INTEGERS = 3 * LANES
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 _NONE = np.int32(0)
+_MISSED = np.float32(1e30)
 # Keeps divisions by the squared length of a direction across an axis finite.
 _TINY = np.float32(1e-20)
 
 
 @inline
-def hit_plane(entry, row, f, i):
+def accept(row, primitive, f, i):
+    """Takes over the hits of a shape where they are nearer than those before it.
+
+    In loops of their own: within one, LLVM would see that lanes keep what they have, and store
+    under masks (see `blend`).
+    """
+    some = _NONE
+    for k in range(LANES):
+        new, old = f[NEW + k], f[T + k]
+        nearer = np.int32(-np.int32(new < old))
+        some = np.int32(some | nearer)
+        i[NEARER + k] = nearer
+        f[T + k] = new if new < old else old
+    if some == _NONE:
+        return
+    for k in range(LANES):
+        nearer = i[NEARER + k]
+        i[ROW + k] = blend(nearer, row, i[ROW + k])
+        i[PRIMITIVE + k] = blend(nearer, primitive, i[PRIMITIVE + k])
+
+
+@inline
+def hit_plane(entry, f):
     """The local plane z = 0, from both sides."""
     r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
     height = -entry[ORIGIN + 2]
     for k in range(LANES):
         t = height / (r6 * f[DX + k] + r7 * f[DY + k] + r8 * f[DZ + k])
-        hit = (t > f[T_MIN + k]) & (t < f[T + k])
-        f[T + k] = t if hit else f[T + k]
-        i[ROW + k] = row if hit else i[ROW + k]
-        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
+        f[NEW + k] = choose(t > f[T_MIN + k], t, _MISSED)
 
 
 @inline
-def hit_box(entry, row, f, i):
+def hit_box(entry, f):
     """Slabs: the ray is inside between its last entry and its first exit."""
     r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
     r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
@@ -77,14 +100,12 @@ def hit_box(entry, row, f, i):
         t = t if t > tz else tz
         leave = ux if ux < uy else uy
         leave = leave if leave < uz else uz
-        hit = (t <= leave) & (t > f[T_MIN + k]) & (t < f[T + k])
-        f[T + k] = t if hit else f[T + k]
-        i[ROW + k] = row if hit else i[ROW + k]
-        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
+        hit = (t <= leave) & (t > f[T_MIN + k])
+        f[NEW + k] = choose(hit, t, _MISSED)
 
 
 @inline
-def hit_sphere(entry, row, f, i):
+def hit_sphere(entry, f):
     """By the closest approach to the centre, which stays accurate far away."""
     cx, cy, cz = entry[CENTER], entry[CENTER + 1], entry[CENTER + 2]
     square = entry[DIMS] * entry[DIMS]
@@ -95,14 +116,11 @@ def hit_sphere(entry, row, f, i):
         px, py, pz = cx - closest * x, cy - closest * y, cz - closest * z
         # Negative for a miss: its root is not a number, and no comparison holds.
         t = closest - np.sqrt((square - (px * px + py * py + pz * pz)) * inverse)
-        hit = (t > f[T_MIN + k]) & (t < f[T + k])
-        f[T + k] = t if hit else f[T + k]
-        i[ROW + k] = row if hit else i[ROW + k]
-        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
+        f[NEW + k] = choose(t > f[T_MIN + k], t, _MISSED)
 
 
 @inline
-def hit_cylinder(entry, row, f, i):
+def hit_cylinder(entry, f):
     """The round side by closest approach to the axis, and the cap that faces the origin."""
     r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
     r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
@@ -126,14 +144,11 @@ def hit_cylinder(entry, row, f, i):
         qx, qy = ox + top * lx, oy + top * ly
         on_cap = (qx * qx + qy * qy <= cap_square) & (top > f[T_MIN + k])
         t = top if on_cap else side
-        hit = (on_side | on_cap) & (t < f[T + k])
-        f[T + k] = t if hit else f[T + k]
-        i[ROW + k] = row if hit else i[ROW + k]
-        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
+        f[NEW + k] = choose(on_side | on_cap, t, _MISSED)
 
 
 @inline
-def hit_capsule(entry, row, f, i):
+def hit_capsule(entry, f):
     """The side if its hit lies between the caps, else the sphere at that end."""
     r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
     r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]
@@ -158,19 +173,17 @@ def hit_capsule(entry, row, f, i):
         px, py, pz = ox + closest * lx, oy + closest * ly, end + closest * lz
         ball = closest - np.sqrt((square - (px * px + py * py + pz * pz)) * inverse)
         t = side if abs(height) <= half else ball
-        hit = (t > f[T_MIN + k]) & (t < f[T + k])
-        f[T + k] = t if hit else f[T + k]
-        i[ROW + k] = row if hit else i[ROW + k]
-        i[PRIMITIVE + k] = _NONE if hit else i[PRIMITIVE + k]
+        f[NEW + k] = choose(t > f[T_MIN + k], t, _MISSED)
 
 
 @inline
-def hit_triangle(corners, triangle, ox, oy, oz, closed, row, f, i):
+def hit_triangle(corners, triangle, ox, oy, oz, closed, f):
     """A triangle against the local directions of a packet, without cracks between neighbours.
 
     The three edge functions are d . ((b - a) x (b + a)) / 2 with corners relative to the origin:
     a neighbour that runs along the edge the other way gets the exact negative, so that no ray
-    slips between the two. t = (n . a) / (n . d) with the normal n.
+    slips between the two. t = (n . a) / (n . d) with the normal n. Returns whether it was looked
+    at: triangles of closed meshes are not, from behind.
     """
     ax = corners[triangle, 0] - ox
     ay = corners[triangle, 1] - oy
@@ -190,7 +203,7 @@ def hit_triangle(corners, triangle, ox, oy, oz, closed, row, f, i):
     # The normal points at a viewer in front, the corner away from it.
     reach = nx * ax + ny * ay + nz * az
     if closed and reach >= _ZERO:
-        return
+        return False
     sx, sy, sz = bx + ax, by + ay, bz + az
     e0x, e0y, e0z = uy * sz - uz * sy, uz * sx - ux * sz, ux * sy - uy * sx
     sx, sy, sz = cx + bx, cy + by, cz + bz
@@ -203,10 +216,9 @@ def hit_triangle(corners, triangle, ox, oy, oz, closed, row, f, i):
             e0x * x + e0y * y + e0z * z, e1x * x + e1y * y + e1z * z, e2x * x + e2y * y + e2z * z
         )
         t = reach / (nx * x + ny * y + nz * z)
-        hit = ((low >= _ZERO) | (high <= _ZERO)) & (t > f[T_MIN + k]) & (t < f[T + k])
-        f[T + k] = t if hit else f[T + k]
-        i[ROW + k] = row if hit else i[ROW + k]
-        i[PRIMITIVE + k] = np.int32(triangle) if hit else i[PRIMITIVE + k]
+        hit = ((low >= _ZERO) | (high <= _ZERO)) & (t > f[T_MIN + k])
+        f[NEW + k] = choose(hit, t, _MISSED)
+    return True
 
 
 @inline

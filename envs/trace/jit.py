@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numba
+import numba.extending
 from numba.core import caching
 
 from fleetloop.core.folders import cache_folder
@@ -49,6 +50,12 @@ def inline(function: Kernel) -> Kernel:
     """Compiles a helper into each kernel that calls it; it is never called from Python."""
     # LLVM inlines; Numba's own `inline="always"` made compilation several times slower.
     return cast(Kernel, numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def emitted(function: Kernel) -> Kernel:
+    """Makes a helper of kernels whose LLVM instructions are given one by one."""
+    made: Any = numba.extending.intrinsic(function)
+    return cast(Kernel, made)
 
 
 def cache_root() -> Path:

@@ -23,7 +23,8 @@ _SIXTEEN = np.uint32(16)
 _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
 _THREE = np.float32(3.0)
-_SCALE = np.float32(1.0 / 4294967296.0)
+_EIGHT = np.uint32(8)
+_SCALE = np.float32(1.0 / 16777216.0)
 
 
 @inline
@@ -36,7 +37,8 @@ def hash_cell(x, y, seed):
 def _mixed(h):
     h = np.uint32(np.uint32(h ^ (h >> _FIFTEEN)) * _C)
     h = np.uint32(np.uint32(h ^ (h >> _THIRTEEN)) * _D)
-    return np.float32(np.uint32(h ^ (h >> _SIXTEEN))) * _SCALE
+    # 24 bits are all that a float32 holds; as a signed number they become one in one instruction.
+    return np.float32(np.int32(np.uint32(h ^ (h >> _SIXTEEN)) >> _EIGHT)) * _SCALE
 
 
 @inline

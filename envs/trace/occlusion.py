@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.envs.trace.blend import choose
 from fleetloop.envs.trace.bvh import MAX_DEPTH
 from fleetloop.envs.trace.culling import gather_discs, shading
 from fleetloop.envs.trace.jit import inline, kernel
@@ -143,8 +144,9 @@ def sun_shadow(
                     _shade_by_convex(entry, row, integers[KIND], axes, instance, f, todo)
                 if _count(todo) == 0:
                     break
+            asked, dark = wanted[k], shadow[k]
             for lane in range(LANES):
-                shadow[k, lane] = 1 if wanted[k, lane] != 0 and todo[lane] == 0 else 0
+                dark[lane] = (asked[lane] != 0) & (todo[lane] == 0)
         begin = end
 
 
@@ -287,8 +289,8 @@ def _shade_by_sphere(entry, row, x, y, z, instance, f, todo):
         ahead = px * x + py * y + pz * z
         px, py, pz = px - ahead * x, py - ahead * y, pz - ahead * z
         root = np.sqrt(square - (px * px + py * py + pz * pz))
-        if ahead + root > _ZERO and instance[k] != row:
-            todo[k] = 0
+        shaded = (ahead + root > _ZERO) & (instance[k] != row)
+        todo[k] = choose(shaded, np.int32(0), todo[k])
 
 
 @inline
@@ -296,8 +298,8 @@ def _shade_by_plane(entry, row, sz, instance, f, todo):
     r6, r7, r8 = entry[ROTATION + 6], entry[ROTATION + 7], entry[ROTATION + 8]
     for k in range(LANES):
         height = entry[ORIGIN + 2] + r6 * f[_X + k] + r7 * f[_Y + k] + r8 * f[_Z + k]
-        if -height / sz > _ZERO and abs(height) > _OFFSET_M and instance[k] != row:
-            todo[k] = 0
+        shaded = (-height / sz > _ZERO) & (abs(height) > _OFFSET_M) & (instance[k] != row)
+        todo[k] = choose(shaded, np.int32(0), todo[k])
 
 
 @inline
@@ -319,8 +321,8 @@ def _shade_by_box(entry, row, sx, sy, sz, instance, f, todo):
         leave = tx + hx
         leave = leave if leave < ty + hy else ty + hy
         leave = leave if leave < tz + hz else tz + hz
-        if enter <= leave and leave > _ZERO and instance[k] != row:
-            todo[k] = 0
+        shaded = (enter <= leave) & (leave > _ZERO) & (instance[k] != row)
+        todo[k] = choose(shaded, np.int32(0), todo[k])
 
 
 @inline
@@ -347,8 +349,8 @@ def _shade_by_cylinder(entry, row, sx, sy, sz, instance, f, todo):
         enter = enter if enter > tz - reach else tz - reach
         leave = closest + root
         leave = leave if leave < tz + reach else tz + reach
-        if gap >= _ZERO and enter <= leave and leave > _ZERO and instance[k] != row:
-            todo[k] = 0
+        shaded = (gap >= _ZERO) & (enter <= leave) & (leave > _ZERO) & (instance[k] != row)
+        todo[k] = choose(shaded, np.int32(0), todo[k])
 
 
 @inline
@@ -376,8 +378,8 @@ def _shade_by_capsule(entry, row, sx, sy, sz, instance, f, todo):
         ahead = (height - pz) * sz - (px * sx + py * sy)
         ahead = ahead if ahead > _ZERO else _ZERO
         qx, qy, qz = px + ahead * sx, py + ahead * sy, pz + ahead * sz - height
-        if qx * qx + qy * qy + qz * qz < square and instance[k] != row:
-            todo[k] = 0
+        shaded = (qx * qx + qy * qy + qz * qz < square) & (instance[k] != row)
+        todo[k] = choose(shaded, np.int32(0), todo[k])
 
 
 @inline
@@ -403,11 +405,11 @@ def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, st
             and last != own
             and triangle_crossed(meshes.corners[last], px, py, pz, sx, sy, sz, _BIG)
         ):
-            todo[k] = 0
+            todo[k] = np.int32(0)
             continue
         found = mesh_crossed(meshes, root, px, py, pz, sx, sy, sz, _BIG, own, stack)
         if found >= 0:
-            todo[k] = 0
+            todo[k] = np.int32(0)
             last = found
 
 
@@ -445,7 +447,7 @@ def _meets_root(entry, box, axes, disc, sx, sy, sz, f, todo):
         leave = leave if leave < ty + hy else ty + hy
         leave = leave if leave < tz + hz else tz + hz
         meets = (gx * gx + gy * gy <= square) & (enter <= leave) & (leave >= _ZERO)
-        todo[_MEETS + k] = todo[k] if meets else np.int32(0)
+        todo[_MEETS + k] = choose(meets, todo[k], np.int32(0))
     total = np.int32(0)
     for k in range(LANES):
         total += todo[_MEETS + k]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.albedo import ALBEDO, GLOSS, GLOW, NORMAL, ROUGH
+from fleetloop.envs.trace.blend import choose
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import LANES, GBuffer, TileArrays
 from fleetloop.envs.trace.light import (
@@ -56,6 +57,7 @@ def light_tiles(
     """
     out = np.empty(3, np.float32)
     f = np.empty(SKY_FLOATS, np.float32)
+    bits = f.view(np.int32)
     n_lamps = light.lamps.shape[1]
     fog = light.numbers[FOG_PER_M]
     for k in range(len(tiles.tiles)):
@@ -72,17 +74,17 @@ def light_tiles(
         if fog > _ZERO and hits > 0:
             _fog(d, t, light.numbers, fog, h)
         if hits < LANES:
-            _sky(d, instance, light, table, f, h)
+            _sky(d, instance, light, table, f, bits, h)
 
 
 @inline
 def _count(instance, r):
-    hits = 0
-    glossy = 0
+    hits = np.int32(0)
+    glossy = np.int32(0)
     for k in range(LANES):
         seen = instance[k] >= 0
-        hits += 1 if seen else 0
-        glossy += 1 if seen and r[ROUGH + k] < _GLOSSY and r[GLOSS + k] > _ZERO else 0
+        hits += np.int32(seen)
+        glossy += np.int32(seen & (r[ROUGH + k] < _GLOSSY) & (r[GLOSS + k] > _ZERO))
     return hits, glossy
 
 
@@ -98,7 +100,7 @@ def _diffuse(r, shadow, light, table, h):
         for k in range(LANES):
             nx, ny, nz = r[NORMAL + k], r[NORMAL + LANES + k], r[NORMAL + 2 * LANES + k]
             facing = nx * sx + ny * sy + nz * sz
-            lit = facing if facing > _ZERO and shadow[k] == 0 else _ZERO
+            lit = choose((facing > _ZERO) & (shadow[k] == 0), facing, _ZERO)
             rise = nx * ux + ny * uy + nz * uz
             line[k] = r[albedo + k] * (direct * lit + middle + swing * rise) + r[glow + k]
 
@@ -222,10 +224,10 @@ def _fog(d, t, numbers, fog, h):
 
 
 @inline
-def _sky(d, instance, light, table, f, h):
+def _sky(d, instance, light, table, f, bits, h):
     n = light.numbers
     # Fog fills the sky as well: what is left of it shines through from above.
     veil = min(n[FOG_PER_M] * np.float32(150.0), _ONE)
-    sky_tile(d, light.world_R_sensor[table], n, f)
+    sky_tile(d, light.world_R_sensor[table], n, f, bits)
     for i in range(3):
         sky_line(i, n, veil, instance, f, h[i])

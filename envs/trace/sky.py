@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleetloop.envs.trace.blend import choose
 from fleetloop.envs.trace.jit import inline
 from fleetloop.envs.trace.layout import LANES
 from fleetloop.envs.trace.light import (
@@ -74,24 +75,27 @@ _CLOUD_X = 3 * LANES
 _CLOUD_Y = 4 * LANES
 _THICK = 5 * LANES
 _DENSE = 6 * LANES
-SKY_FLOATS = 7 * LANES
+_SHARE = 7 * LANES  # how far from the horizon's colour to the zenith's
+_GLOW = 8 * LANES  # of the sun
+SKY_FLOATS = 9 * LANES
 _OCTAVES = 4
 
 
 @inline
-def sky_tile(d, turn, numbers, f):
+def sky_tile(d, turn, numbers, f, bits):
     """Directions of all lanes and the clouds there, into the scratch; `sky_line` makes colours.
 
     Args:
         d: (3, LANES) directions, ray frame.
         turn: (3, 3) world_R_sensor.
         numbers: `LightArrays.numbers`.
-        f: Scratch of SKY_FLOATS.
+        f, bits: Scratch of SKY_FLOATS, as float32 and as int32.
     """
     x, y, z = d[0], d[1], d[2]
     r0, r1, r2 = turn[0, 0], turn[0, 1], turn[0, 2]
     r3, r4, r5 = turn[1, 0], turn[1, 1], turn[1, 2]
     r6, r7, r8 = turn[2, 0], turn[2, 1], turn[2, 2]
+    sx, sy, sz = numbers[SUN_WORLD], numbers[SUN_WORLD + 1], numbers[SUN_WORLD + 2]
     for k in range(LANES):
         inverse = _ONE / np.sqrt(x[k] * x[k] + y[k] * y[k] + z[k] * z[k])
         wx = (r0 * x[k] + r1 * y[k] + r2 * z[k]) * inverse
@@ -106,6 +110,11 @@ def sky_tile(d, turn, numbers, f):
         f[_CLOUD_X + k] = wx * scale
         f[_CLOUD_Y + k] = wy * scale
         f[_THICK + k] = _ZERO
+        share = np.sqrt(above)
+        f[_SHARE + k] = share * (np.float32(1.35) - np.float32(0.35) * share)
+        toward = wx * sx + wy * sy + wz * sz
+        f[_GLOW + k] = _sun_glow(toward if toward > _ZERO else _ZERO)
+    threshold = np.float32(0.62) - np.float32(0.40) * numbers[CLOUDINESS]
     seed = int(numbers[CLOUD_SEED]) + 101
     weight = np.float32(0.5)
     for octave in range(_OCTAVES):
@@ -114,8 +123,10 @@ def sky_tile(d, turn, numbers, f):
             f[_THICK + k] += weight * value_noise(px, py, seed + octave)
             f[_CLOUD_X + k] = px * np.float32(2.0) + np.float32(17.3)
             f[_CLOUD_Y + k] = py * np.float32(2.0) + np.float32(9.1)
+        # The octaves to come add less than one weight more: no cloud here, whatever they are.
+        if _most(bits, f) + weight <= threshold:
+            break
         weight *= np.float32(0.5)
-    threshold = np.float32(0.62) - np.float32(0.40) * numbers[CLOUDINESS]
     for k in range(LANES):
         dense = (f[_THICK + k] - threshold) * np.float32(4.0)
         dense = min(max(dense, _ZERO), _ONE)
@@ -123,6 +134,17 @@ def sky_tile(d, turn, numbers, f):
         fade = (f[_Z + k] - np.float32(0.02)) * np.float32(6.0)
         fade = min(max(fade, _ZERO), _ONE)
         f[_DENSE + k] = np.float32(0.9) * dense * fade
+
+
+@inline
+def _most(bits, f):
+    """The thickest of all lanes; floats from 0 up are ordered as their bits are."""
+    most = np.int32(0)
+    for k in range(LANES):
+        value = bits[_THICK + k]
+        most = value if value > most else most
+    bits[_DENSE] = most
+    return f[_DENSE]
 
 
 @inline
@@ -138,17 +160,11 @@ def sky_line(i, numbers, veil, instance, f, line):
         line: (LANES,) written.
     """
     horizon, zenith, sun = numbers[HORIZON + i], numbers[ZENITH + i], numbers[SUN_COLOR + i]
-    sx, sy, sz = numbers[SUN_WORLD], numbers[SUN_WORLD + 1], numbers[SUN_WORLD + 2]
     lit = np.float32(0.62) * sun + np.float32(0.55) * horizon
     lit *= _ONE - np.float32(0.5) * numbers[NIGHT]
     for k in range(LANES):
-        up = f[_Z + k] if f[_Z + k] > _ZERO else _ZERO
-        share = np.sqrt(up)
-        share = share * (np.float32(1.35) - np.float32(0.35) * share)
-        toward = f[_X + k] * sx + f[_Y + k] * sy + f[_Z + k] * sz
-        glow = _sun_glow(toward if toward > _ZERO else _ZERO)
-        color = horizon + share * (zenith - horizon) + sun * glow
+        color = horizon + f[_SHARE + k] * (zenith - horizon) + sun * f[_GLOW + k]
         grey = lit * (np.float32(1.12) - np.float32(0.55) * f[_THICK + k])
         color += f[_DENSE + k] * (grey - color)
         color += veil * (horizon - color)
-        line[k] = color if instance[k] < 0 else line[k]
+        line[k] = choose(instance[k] < 0, color, line[k])

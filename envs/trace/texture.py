@@ -5,7 +5,7 @@ chessboard is the right grey. Sampling blends the two nearest levels (trilinear)
 right, v upwards, and pictures repeat.
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, import-untyped"
 # ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba import types
 
 from fleetloop.core.errors import ConfigError
-from fleetloop.envs.trace.jit import inline
+from fleetloop.envs.trace.blend import choose
+from fleetloop.envs.trace.jit import emitted, inline
 from fleetloop.envs.trace.layout import LANES
 
 MAX_SIDE = 8192
@@ -122,12 +125,9 @@ WIDTH_U = 0  # in: width of the pixel on the surface, in texture coordinates
 _SPAN = LANES
 _MANTISSA = 2 * LANES
 _LEVEL = 3 * LANES  # mip level, with a fraction
-_RIGHT = 4 * LANES  # place between the four texels around it
-_DOWN = 5 * LANES
-RED = 6 * LANES  # out: linear colour
-GREEN = 7 * LANES
-BLUE = 8 * LANES
-TEXTURE_FLOATS = 9 * LANES
+_WEIGHTS = 4 * LANES  # 4 x LANES: of the texels of one level
+COLORS = 8 * LANES  # out: linear colour and a zero, four numbers for each lane
+TEXTURE_FLOATS = 12 * LANES
 _X = 0
 _Y = LANES
 _CORNERS = 2 * LANES  # 4 x LANES: the texels
@@ -137,76 +137,91 @@ _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _STEP = np.int32(1)
+_MANY = np.int32(1 << 20)
+# Within this part of a level to either side only that level is fetched; between, two are blended.
+_PURE = np.float32(0.2)
 
 
 @inline
-def sample_tile(texels, meta, texture, row, instance, u, v, f, bits, i):
-    """Linear colours of the lanes that show one row, into f[RED], f[GREEN] and f[BLUE].
+def sample_tile(texels, meta, texture, mine, metric, u, v, f, bits, i):
+    """Linear colours of the lanes that show one row, into f[COLORS].
 
     Levels are visited one by one, so that their sizes are scalars: places and weights then come
-    from loops that vectorise, and only the texels are fetched lane by lane.
+    from loops that vectorise, and only the texels are fetched lane by lane, each as one vector.
 
     Args:
         texels, meta: Arrays of the pool.
         texture: First level of the texture.
-        row, instance: Lanes with `instance[k] == row` are sampled.
+        mine: (LANES,) masks of the lanes to sample, from `blend.mark`.
+        metric: Factor of the texture coordinates.
         u, v: (LANES,) texture coordinates; pictures repeat.
         f, bits: Scratch of TEXTURE_FLOATS, as float32 and as int32; f[WIDTH_U] is filled.
         i: Scratch of TEXTURE_INTEGERS.
     """
-    low, high = _levels(meta, texture, row, instance, f, bits, i)
-    for k in range(LANES):
-        f[RED + k] = _ZERO
-        f[GREEN + k] = _ZERO
-        f[BLUE + k] = _ZERO
-    for level in range(int(low), int(np.ceil(high)) + 1):
-        _texels_of(meta, texture + level, u, v, f, i)
-        here = np.float32(level)
+    low, high = _levels(meta, texture, mine, f, bits, i)
+    for k in range(4 * LANES):
+        f[COLORS + k] = _ZERO
+    for level in range(low, high + 1):
+        _texels_of(meta, texture + level, np.float32(level), mine, metric, u, v, f, i)
         for k in range(LANES):
-            share = _ONE - abs(f[_LEVEL + k] - here)
-            if share > _ZERO and instance[k] == row:
-                _add_bilinear(texels, k, share, f, i)
+            a, b = np.uint32(i[_CORNERS + k]), np.uint32(i[_CORNERS + LANES + k])
+            c, d = np.uint32(i[_CORNERS + 2 * LANES + k]), np.uint32(i[_CORNERS + 3 * LANES + k])
+            wa, wb = f[_WEIGHTS + k], f[_WEIGHTS + LANES + k]
+            wc, wd = f[_WEIGHTS + 2 * LANES + k], f[_WEIGHTS + 3 * LANES + k]
+            if wa + wb + wc + wd > _ZERO:
+                add_texels(texels, a, b, c, d, wa, wb, wc, wd, f, COLORS + 4 * k)
 
 
 @inline
-def _levels(meta, texture, row, instance, f, bits, i):
+def _levels(meta, texture, mine, f, bits, i):
     """The mip level of each lane; returns the lowest and the highest."""
     side = np.float32(max(meta[texture, WIDTH], meta[texture, HEIGHT]))
     top = np.float32(meta[texture, LEVELS] - 1)
     for k in range(LANES):
         span = side * f[WIDTH_U + k]
-        f[_SPAN + k] = span if span > _ONE and instance[k] == row else _ONE
+        f[_SPAN + k] = choose((span > _ONE) & (mine[k] != 0), span, _ONE)
     # A float is 2^e x m with m in 1..2; log2(m) is a parabola through its ends, good to 0.01.
     for k in range(LANES):
         bits[_MANTISSA + k] = (bits[_SPAN + k] & np.int32(0x7FFFFF)) | np.int32(0x3F800000)
     for k in range(LANES):
         i[_X + k] = (bits[_SPAN + k] >> np.int32(23)) - np.int32(127)
-    low, high = top, _ZERO
     for k in range(LANES):
         m = f[_MANTISSA + k]
         level = np.float32(i[_X + k]) + (
             (np.float32(2.0) - m * np.float32(1.0 / 3.0)) * m - np.float32(5.0 / 3.0)
         )
         level = level if level > _ZERO else _ZERO
-        f[_LEVEL + k] = level if level < top else top
+        level = level if level < top else top
+        whole = np.floor(level)
+        part = (level - whole - _PURE) * (_ONE / (_ONE - _PURE - _PURE))
+        part = part if part > _ZERO else _ZERO
+        f[_LEVEL + k] = whole + (part if part < _ONE else _ONE)
+    low, high = _MANY, np.int32(0)
     for k in range(LANES):
-        if instance[k] == row:
-            low = min(low, f[_LEVEL + k])
-            high = max(high, f[_LEVEL + k])
+        under, over = np.int32(f[_LEVEL + k]), np.int32(np.ceil(f[_LEVEL + k]))
+        under, over = choose(mine[k] != 0, under, _MANY), choose(mine[k] != 0, over, np.int32(0))
+        low = under if under < low else low
+        high = over if over > high else high
     return low, high
 
 
 @inline
-def _texels_of(meta, level, u, v, f, i):
-    """The four texels of a level around each lane's place, and where it lies between them."""
+def _texels_of(meta, level, number, mine, metric, u, v, f, i):
+    """The four texels of a level around each lane's place, and how much each of them counts."""
     begin, width, height = meta[level, BEGIN], meta[level, WIDTH], meta[level, HEIGHT]
     wide, tall = np.float32(width), np.float32(height)
     for k in range(LANES):
-        x = (u[k] - np.floor(u[k])) * wide - _HALF
-        y = (_ONE - (v[k] - np.floor(v[k]))) * tall - _HALF
+        x, y = metric * u[k], metric * v[k]
+        x, y = (x - np.floor(x)) * wide - _HALF, (_ONE - (y - np.floor(y))) * tall - _HALF
         left, above = np.floor(x), np.floor(y)
-        f[_RIGHT + k] = x - left
-        f[_DOWN + k] = y - above
+        right, down = x - left, y - above
+        share = _ONE - abs(f[_LEVEL + k] - number)
+        share = choose((share > _ZERO) & (mine[k] != 0), share, _ZERO)
+        up, under = share * (_ONE - down), share * down
+        f[_WEIGHTS + k] = up * (_ONE - right)
+        f[_WEIGHTS + LANES + k] = up * right
+        f[_WEIGHTS + 2 * LANES + k] = under * (_ONE - right)
+        f[_WEIGHTS + 3 * LANES + k] = under * right
         i[_X + k] = np.int32(left)
         i[_Y + k] = np.int32(above)
     for k in range(LANES):
@@ -225,14 +240,42 @@ def _texels_of(meta, level, u, v, f, i):
         i[_CORNERS + 3 * LANES + k] = second + right
 
 
-@inline
-def _add_bilinear(texels, k, share, f, i):
-    """Adds a share of one level's colour to a lane."""
-    a, b = np.uint32(i[_CORNERS + k]), np.uint32(i[_CORNERS + LANES + k])
-    c, d = np.uint32(i[_CORNERS + 2 * LANES + k]), np.uint32(i[_CORNERS + 3 * LANES + k])
-    right, down = f[_RIGHT + k], f[_DOWN + k]
-    up, under = share * (_ONE - down), share * down
-    wa, wb, wc, wd = up * (_ONE - right), up * right, under * (_ONE - right), under * right
-    f[RED + k] += wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0]
-    f[GREEN + k] += wa * texels[a, 1] + wb * texels[b, 1] + wc * texels[c, 1] + wd * texels[d, 1]
-    f[BLUE + k] += wa * texels[a, 2] + wb * texels[b, 2] + wc * texels[c, 2] + wd * texels[d, 2]
+@emitted
+def add_texels(typingctx, texels, a, b, c, d, wa, wb, wc, wd, out, at):
+    """out[at : at + 4] += wa texels[a] + wb texels[b] + wc texels[c] + wd texels[d].
+
+    A texel is four numbers side by side, so each is one vector load. Written out channel by channel
+    it is a dozen loads, which LLVM does not join.
+    """
+    place, number = types.uint64, types.float32
+    signature = types.void(texels, *(place,) * 4, *(number,) * 4, out, place)
+
+    def emit(context, builder, signature, args):
+        four = ir.VectorType(ir.FloatType(), 4)
+
+        def pointer(array, index):
+            typ = signature.args[array]
+            data = context.make_array(typ)(context, builder, args[array]).data
+            at = builder.gep(data, [index], source_etype=ir.FloatType())
+            return builder.bitcast(at, four.as_pointer())
+
+        def spread(weight):
+            lane = builder.insert_element(ir.Constant(four, ir.Undefined), weight, _lane(0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), 4), None)
+            return builder.shuffle_vector(lane, ir.Constant(four, ir.Undefined), zeros)
+
+        total = None
+        for index, weight in zip(args[1:5], args[5:9], strict=True):
+            texel = pointer(0, builder.shl(index, ir.Constant(ir.IntType(64), 2)))
+            part = builder.fmul(builder.load(texel, align=4, typ=four), spread(weight))
+            total = part if total is None else builder.fadd(total, part)
+        target = pointer(9, args[10])
+        total = builder.fadd(builder.load(target, align=4, typ=four), total)
+        builder.store(total, target, align=4)
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+def _lane(value):
+    return ir.Constant(ir.IntType(32), value)

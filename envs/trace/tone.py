@@ -16,6 +16,9 @@ from fleetloop.envs.trace.jit import kernel
 from fleetloop.envs.trace.layout import LANES
 from fleetloop.envs.trace.light import Illumination
 
+_SECOND, _THIRD = np.uint64(1), np.uint64(2)
+_GREEN, _BLUE = np.uint64(LANES), np.uint64(2 * LANES)
+
 CURVE_SIZE = 4096
 _CURVE_TOP = 8.0
 """Exposed light above this is white."""
@@ -113,18 +116,25 @@ def write_rgb(
 ) -> None:
     """Exposes radiance (k, 3, LANES), applies the curve, and untiles to (height, width, 3)."""
     height, width = image.shape[0], image.shape[1]
-    index = np.empty((3, LANES), np.int32)
+    flat = image.reshape(image.size)
+    index = np.empty(3 * LANES, np.int32)
     gain = np.float32(exposure / 8.0)
     last = np.float32(CURVE_SIZE - 1)
     for k in range(len(tiles)):
-        for i in range(3):
-            line = hdr[k, i]
-            for lane in range(LANES):
-                light = min(max(line[lane] * gain, np.float32(0.0)), np.float32(1.0))
-                index[i, lane] = np.int32(np.sqrt(light) * last + np.float32(0.5))
+        light = hdr[k].reshape(3 * LANES)
+        for lane in range(3 * LANES):
+            level = light[lane] * gain
+            level = level if level > np.float32(0.0) else np.float32(0.0)
+            level = level if level < np.float32(1.0) else np.float32(1.0)
+            index[lane] = np.int32(np.sqrt(level) * last + np.float32(0.5))
         row0, column0 = origin[tiles[k], 0], origin[tiles[k], 1]
+        columns = np.uint64(min(tile_width, width - column0))
         for r in range(min(LANES // tile_width, height - row0)):
-            lane = r * tile_width
-            for c in range(min(tile_width, width - column0)):
-                for i in range(3):
-                    image[row0 + r, column0 + c, i] = curve[index[i, lane + c]]
+            # Unsigned indices spare the branch for counting from the end.
+            at = np.uint64(3 * ((row0 + r) * width + column0))
+            first = np.uint64(r * tile_width)
+            for c in range(columns):
+                to = at + np.uint64(3) * c
+                flat[to] = curve[np.uint32(index[first + c])]
+                flat[to + _SECOND] = curve[np.uint32(index[first + c + _GREEN])]
+                flat[to + _THIRD] = curve[np.uint32(index[first + c + _BLUE])]

@@ -25,6 +25,7 @@ from fleetloop.envs.trace.intersect import (
     ROW,
     T_MIN,
     T,
+    accept,
     farthest,
     hit_box,
     hit_capsule,
@@ -123,19 +124,21 @@ def visibility(
             kind = instances.rows[row, KIND]
             entry = table[row]
             if kind == BOX:
-                hit_box(entry, row, f, i)
+                hit_box(entry, f)
             elif kind == MESH:
                 mesh = meshes.meta[instances.rows[row, MESH_INDEX]]
                 to_local(entry, f)
                 _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
             elif kind == PLANE:
-                hit_plane(entry, row, f, i)
+                hit_plane(entry, f)
             elif kind == SPHERE:
-                hit_sphere(entry, row, f, i)
+                hit_sphere(entry, f)
             elif kind == CAPSULE:
-                hit_capsule(entry, row, f, i)
+                hit_capsule(entry, f)
             elif kind == CYLINDER:
-                hit_cylinder(entry, row, f, i)
+                hit_cylinder(entry, f)
+            if kind != MESH:
+                accept(row, np.int32(0), f, i)
             reach = farthest(f, bits)
         _store(k, gbuffer, f, i)
 
@@ -233,7 +236,8 @@ def _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i
             waiting += 2
             continue
         for triangle in range(link, link + count):
-            hit_triangle(meshes.corners, triangle, ox, oy, oz, closed, row, f, i)
+            if hit_triangle(meshes.corners, triangle, ox, oy, oz, closed, f):
+                accept(row, np.int32(triangle), f, i)
         reach = farthest(f, bits)
 
 

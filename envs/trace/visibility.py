@@ -123,24 +123,29 @@ def visibility(
             row = of_tile[candidate]
             kind = instances.rows[row, KIND]
             entry = table[row]
-            if kind == BOX:
-                hit_box(entry, f)
-            elif kind == MESH:
+            if kind == MESH:
                 mesh = meshes.meta[instances.rows[row, MESH_INDEX]]
                 to_local(entry, f)
                 _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
-            elif kind == PLANE:
-                hit_plane(entry, f)
-            elif kind == SPHERE:
-                hit_sphere(entry, f)
-            elif kind == CAPSULE:
-                hit_capsule(entry, f)
-            elif kind == CYLINDER:
-                hit_cylinder(entry, f)
-            if kind != MESH:
+            else:
+                _hit_analytic(kind, entry, f)
                 accept(row, np.int32(0), f, i)
             reach = farthest(f, bits)
         _store(k, gbuffer, f, i)
+
+
+@inline
+def _hit_analytic(kind, entry, f):
+    if kind == BOX:
+        hit_box(entry, f)
+    elif kind == PLANE:
+        hit_plane(entry, f)
+    elif kind == SPHERE:
+        hit_sphere(entry, f)
+    elif kind == CAPSULE:
+        hit_capsule(entry, f)
+    elif kind == CYLINDER:
+        hit_cylinder(entry, f)
 
 
 @inline

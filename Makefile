@@ -1,15 +1,20 @@
 # Two commands do it all on a fresh machine: `make loop` and `make test`.
 #
 # Everything is installed into .venv from requirements.lock; nothing else on the machine changes.
+# PyTorch comes after it, outside of the lock, since its plain wheel brings gigabytes of CUDA: set
+# TORCH_INDEX_URL to an index of CPU builds to go without (docs/install.md).
 
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK_STAMP := $(VENV)/.lock-installed
+TORCH_STAMP := $(VENV)/.torch-installed
 DOCS_STAMP := $(VENV)/.docs-installed
 ROOMS := core envs datasets agents loop
 CODE  := $(ROOMS) tests benchmarks examples
 LINKS := build/typing
+TORCH := 2.13.0
+TORCH_INDEX_URL ?=
 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -22,16 +27,23 @@ help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything that running and testing need into .venv
-$(STAMP): $(LOCK_STAMP) pyproject.toml
-	@echo "[3/3] Installing fleetloop"
+$(STAMP): $(LOCK_STAMP) $(TORCH_STAMP) pyproject.toml
+	@echo "[4/4] Installing fleetloop"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 $(LOCK_STAMP): requirements.lock tools/find-python.sh
 	@python=$$(sh tools/find-python.sh) || exit 1; \
-	echo "[1/3] New environment in $(VENV), by $$python"; \
-	"$$python" -m venv --clear $(VENV)
-	@echo "[2/3] Installing what requirements.lock names"
+	if [ "$$($(BIN)/python -V 2>&1)" = "$$($$python -V 2>&1)" ] && $(BIN)/python -m pip -V >/dev/null 2>&1; \
+	then echo "[1/4] The environment in $(VENV) is kept: \`make clean\` would have it made anew"; \
+	else echo "[1/4] New environment in $(VENV), by $$python"; "$$python" -m venv --clear $(VENV); fi
+	@echo "[2/4] Installing what requirements.lock names"
 	@$(BIN)/python -m pip install --quiet --progress-bar on --require-hashes -r requirements.lock
+	@touch $@
+$(TORCH_STAMP): $(LOCK_STAMP)
+	@echo "[3/4] Installing PyTorch $(TORCH)"
+	@$(BIN)/python -m pip install --quiet --progress-bar on torch==$(TORCH) \
+	  $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) \
+	  || { echo "PyTorch $(TORCH) could not be installed: see docs/install.md, PyTorch." >&2; exit 1; }
 	@touch $@
 
 loop: $(STAMP) ## Run the main job: collect, check and replay a small fleet's data

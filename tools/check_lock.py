@@ -26,6 +26,9 @@ def problems() -> list[str]:
         if not set(docs[name]) <= set(locked[name]):
             # Both are installed into one environment: the later would change the former.
             found.append(f"docs/requirements.lock has another {name}: run `make lock`.")
+    wanted = Requirement(project["optional-dependencies"]["train"][0])
+    if f"TORCH := {str(wanted.specifier).removeprefix('==')}\n" not in Path("Makefile").read_text():
+        found.append(f"The Makefile has another version of PyTorch than {str(wanted)!r}.")
     if "torch" in locked:
         found.append("requirements.lock holds torch, which is gigabytes: keep it in the extra.")
     return found

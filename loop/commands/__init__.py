@@ -15,6 +15,8 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
     {
         "record": "fleetloop.loop.commands.record:record",
         "replay": "fleetloop.loop.commands.replay:replay",
+        "train": "fleetloop.loop.commands.train:train",
+        "eval": "fleetloop.loop.commands.evaluate:evaluate",
         "repair": "fleetloop.loop.commands.repair:repair",
         "export": "fleetloop.loop.commands.export:export",
         "realism": "fleetloop.loop.commands.realism:realism",

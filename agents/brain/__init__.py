@@ -1,0 +1,1 @@
+"""One policy for all bodies: inputs to tokens, a small transformer, a head a body."""

@@ -1,0 +1,1 @@
+"""From logs to a trained brain: shards with labels, losses, behaviour cloning."""

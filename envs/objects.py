@@ -8,15 +8,22 @@ sphere `round`, a capsule along z both, a cylinder along z `half` and `disc`.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.frames import FloatArray, Pose, Twist, quaternion_multiply, rotate
+from fleetloop.core.frames import (
+    FloatArray,
+    Pose,
+    Twist,
+    quaternion_conjugate,
+    quaternion_multiply,
+    rotate,
+)
 from fleetloop.core.frames import rotation_from_quaternion as rotations
 from fleetloop.core.objects import Objects
 from fleetloop.core.semantics import SURFACE_CLASSES, SemanticClass
@@ -36,8 +43,8 @@ Reach = tuple[FloatArray, FloatArray, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Looks:
-    """Looks of one thing as arrays: mounts (n, 3), (n, 4) and reaches."""
+class Reaches:
+    """Looks as arrays: mounts (n, 3) and (n, 4) in their things, and how far each reaches."""
 
     position_m: FloatArray
     quaternion_xyzw: FloatArray
@@ -46,16 +53,23 @@ class _Looks:
     round_m: FloatArray
     disc_m: FloatArray
 
-    def bounds(self, position_m: FloatArray, quaternion_xyzw: FloatArray) -> FloatArray:
-        """Low and high corner (2, 3) in a frame in which the thing has this pose."""
-        turned = quaternion_multiply(quaternion_xyzw, self.quaternion_xyzw)
-        place = position_m + rotate(quaternion_xyzw, self.position_m)
-        center = place + rotate(turned, self.center_m)
+    def __len__(self) -> int:
+        return len(self.position_m)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Reaches]) -> Reaches:
+        """All looks of several, in order."""
+        columns = (f.name for f in fields(cls))
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
+    def corners(self, place_m: FloatArray, turn_xyzw: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest corner of each look (n, 3), with its own pose in some frame."""
+        center = place_m + rotate(turn_xyzw, self.center_m)
         # Row k of each matrix is the frame's axis k, seen from the look.
-        axes = rotations(turned)
+        axes = rotations(turn_xyzw)
         reach = np.einsum("nkj,nj->nk", np.abs(axes), self.half_m) + self.round_m[:, None]
         reach += self.disc_m[:, None] * np.hypot(axes[..., 0], axes[..., 1])
-        return np.stack([(center - reach).min(axis=0), (center + reach).max(axis=0)])
+        return center - reach, center + reach
 
 
 @dataclass(slots=True)
@@ -66,29 +80,61 @@ class _Entry:
     instance_id: int
     root: int
     semantic: SemanticClass
-    looks: _Looks | None
-    bounds_m: FloatArray
+    looks: Reaches | None
     key_point_names: tuple[str, ...]
-    key_points_m: FloatArray
+    first_key_point: int
     parts: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class _Motion:
-    """What changes about one thing."""
+class _State:
+    """What changes, one row a thing, and one a key point."""
 
-    position_m: FloatArray
-    quaternion_xyzw: FloatArray
-    linear_m_s: FloatArray
-    angular_rad_s: FloatArray
-    moved: bool
+    position_m: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+    quaternion_xyzw: FloatArray = field(default_factory=lambda: np.zeros((0, 4)))
+    linear_m_s: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+    angular_rad_s: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+    moved: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    bounds_m: FloatArray = field(default_factory=lambda: np.zeros((0, 2, 3)))
+    key_points_m: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+
+    def copy(self) -> _State:
+        return _State(*(getattr(self, f.name).copy() for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Index:
+    """What follows from the things that there are; made anew when one is added.
+
+    Attributes:
+        roots: (r,) rows of objects, parts of others and surfaces left out.
+        root_of: (n,) row of the thing that a thing is a part of, itself for others.
+        instance_id, semantic: (r,).
+        names: r.
+        jointed: Objects whose parts may move, with all their looks: row, the row of the thing of
+            each look, looks.
+        point, point_thing, point_root: Key points in the order of objects: row of the point, of
+            its thing, and place of its object in `roots`.
+        point_names: Of all key points.
+    """
+
+    roots: npt.NDArray[np.int64]
+    root_of: npt.NDArray[np.int64]
+    instance_id: npt.NDArray[np.int32]
+    semantic: npt.NDArray[np.uint8]
+    names: npt.NDArray[np.object_]
+    jointed: tuple[tuple[int, npt.NDArray[np.int64], Reaches], ...]
+    point: npt.NDArray[np.int64]
+    point_thing: npt.NDArray[np.int64]
+    point_root: npt.NDArray[np.int64]
+    point_names: npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
 class BookSnapshot:
     """Where everything was."""
 
-    motions: tuple[_Motion, ...]
+    state: _State
     published: int
 
 
@@ -97,9 +143,12 @@ class ObjectBook:
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
-        self._motions: list[_Motion] = []
         self._row_of: dict[str, int] = {}
+        self._state = _State()
+        self._added: list[tuple[Any, ...]] = []
+        self._index: _Index | None = None
         self._published = 0
+        self._points = 0
 
     def add(
         self,
@@ -114,9 +163,9 @@ class ObjectBook:
     ) -> None:
         """Adds a thing, or a part of one that is there."""
         row = len(self._entries)
-        bounded = _looks([(shape, mount) for shape, mount, _ in looks])
-        at = np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])
+        bounded = _reaches([(shape, mount) for shape, mount, _ in looks])
         kinds = Counter(semantic for _, _, semantic in looks)
+        points = np.array([*key_points_m.values()], dtype=np.float64).reshape(-1, 3)
         self._entries.append(
             _Entry(
                 name=name,
@@ -124,76 +173,161 @@ class ObjectBook:
                 root=row if of is None else self._entries[self._row_of[of]].root,
                 semantic=kinds.most_common(1)[0][0] if kinds else SemanticClass.NOTHING,
                 looks=bounded,
-                bounds_m=np.zeros((2, 3)) if bounded is None else bounded.bounds(*at),
                 key_point_names=tuple(key_points_m),
-                key_points_m=np.array([*key_points_m.values()], dtype=np.float64).reshape(-1, 3),
+                first_key_point=self._points,
             )
         )
         if of is not None:
             self._entries[self._entries[row].root].parts.append(row)
         self._row_of[name] = row
+        self._points += len(points)
         zero = np.zeros(3)
-        pose = world_T_body
-        self._motions.append(_Motion(pose.position_m, pose.quaternion_xyzw, zero, zero, moves))
+        bounds = np.zeros((2, 3)) if bounded is None else _box(bounded)
+        self._added.append((world_T_body.position_m, world_T_body.quaternion_xyzw, zero, zero,
+                            moves, bounds, points))  # fmt: skip
+        self._index = None
+
+    def row_of(self, name: str) -> int:
+        """Number of a thing."""
+        return self._row_of[name]
 
     def place(self, name: str, world_T_body: Pose, twist: Twist) -> None:
         """Notes where a thing is and how it moves."""
-        motion = self._motions[self._row_of[name]]
-        motion.position_m = world_T_body.position_m
-        motion.quaternion_xyzw = world_T_body.quaternion_xyzw
-        motion.linear_m_s, motion.angular_rad_s = twist.linear_m_s, twist.angular_rad_s
-        motion.moved = True
+        self._grow()
+        row, state = self._row_of[name], self._state
+        state.position_m[row] = world_T_body.position_m
+        state.quaternion_xyzw[row] = world_T_body.quaternion_xyzw
+        state.linear_m_s[row], state.angular_rad_s[row] = twist.linear_m_s, twist.angular_rad_s
+        state.moved[self._entries[row].root] = True
+
+    def place_rows(
+        self,
+        rows: npt.NDArray[np.int64],
+        position_m: FloatArray,
+        quaternion_xyzw: FloatArray,
+        linear_m_s: FloatArray,
+        angular_rad_s: FloatArray,
+    ) -> None:
+        """As `place` for many things at once, by `row_of`."""
+        index, state = self._indexed(), self._state
+        state.position_m[rows], state.quaternion_xyzw[rows] = position_m, quaternion_xyzw
+        state.linear_m_s[rows], state.angular_rad_s[rows] = linear_m_s, angular_rad_s
+        state.moved[index.root_of[rows]] = True
+
+    def reaches(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Reaches:
+        """Looks of some things, end to end; things without bounds have none."""
+        found = [self._entries[row].looks for row in rows]
+        return Reaches.joined([_NO_LOOKS, *(looks for looks in found if looks is not None)])
+
+    def place_limbs(
+        self, rows: npt.NDArray[np.int64], bounds_m: FloatArray, key_points_m: FloatArray
+    ) -> None:
+        """Notes boxes (n, 2, 3) and key points (n, points, 3) of things whose looks moved in them.
+
+        Args:
+            rows: (n,) by `row_of`; all have the same number of key points.
+            bounds_m: Low and high corners in the frames of the things.
+            key_points_m: Likewise.
+        """
+        self._grow()
+        self._state.bounds_m[rows] = bounds_m
+        count = key_points_m.shape[1]
+        first = np.array([self._entries[row].first_key_point for row in rows], dtype=np.int64)
+        self._state.key_points_m[first[:, None] + np.arange(count)] = key_points_m
 
     def publish(self, t_ns: int) -> Objects:
         """The objects of this instant: all if something is new, else what may have moved."""
+        index, state = self._indexed(), self._state
         complete = self._published != len(self._entries)
         self._published = len(self._entries)
-        rows = [
-            row
-            for row, entry in enumerate(self._entries)
-            if entry.root == row and self._is_object(entry) and (complete or self._moves(entry))
-        ]
-        entries = [self._entries[row] for row in rows]
-        motions = [self._motions[row] for row in rows]
-        boxes = np.array([self._bounds(row) for row in rows]).reshape(-1, 2, 3)
-        points = [self._points(part) for row in rows for part in (row, *self._entries[row].parts)]
-        owners = [
-            entry.instance_id
-            for entry in entries
-            for part in (self._row_of[entry.name], *entry.parts)
-            for _ in self._entries[part].key_point_names
-        ]
-        names = [
-            name
-            for row in rows
-            for part in (row, *self._entries[row].parts)
-            for name in self._entries[part].key_point_names
-        ]
+        chosen = np.ones(len(index.roots), np.bool_) if complete else state.moved[index.roots]
+        rows = index.roots[chosen]
+        for row, things, looks in index.jointed:
+            if complete or state.moved[row]:
+                state.bounds_m[row] = self._jointed_box(row, things, looks)
+        points = chosen[index.point_root]
+        thing = index.point_thing[points]
+        turned = rotate(state.quaternion_xyzw[thing], state.key_points_m[index.point[points]])
+        low, high = state.bounds_m[rows, 0], state.bounds_m[rows, 1]
         return Objects(
             t_ns=t_ns,
             complete=complete,
-            names=tuple(entry.name for entry in entries),
-            instance_id=np.array([entry.instance_id for entry in entries], dtype=np.int32),
-            semantic=np.array([int(self._class(entry)) for entry in entries], dtype=np.uint8),
-            position_m=_stacked([m.position_m for m in motions], 3),
-            quaternion_xyzw=_stacked([m.quaternion_xyzw for m in motions], 4),
-            linear_m_s=_stacked([m.linear_m_s for m in motions], 3),
-            angular_rad_s=_stacked([m.angular_rad_s for m in motions], 3),
-            box_center_m=0.5 * (boxes[:, 0] + boxes[:, 1]),
-            box_size_m=boxes[:, 1] - boxes[:, 0],
-            key_point_names=tuple(names),
-            key_point_instance=np.array(owners, dtype=np.int32),
-            key_point_m=np.concatenate([np.zeros((0, 3)), *points]),
+            names=tuple(index.names[chosen].tolist()),
+            instance_id=index.instance_id[chosen],
+            semantic=index.semantic[chosen],
+            position_m=state.position_m[rows],
+            quaternion_xyzw=state.quaternion_xyzw[rows],
+            linear_m_s=state.linear_m_s[rows],
+            angular_rad_s=state.angular_rad_s[rows],
+            box_center_m=0.5 * (low + high),
+            box_size_m=high - low,
+            key_point_names=tuple(index.point_names[points].tolist()),
+            key_point_instance=index.instance_id[index.point_root[points]],
+            key_point_m=state.position_m[thing] + turned,
         )
 
     def snapshot(self) -> BookSnapshot:
         """Copies where everything is."""
-        return BookSnapshot(tuple(copy.copy(m) for m in self._motions), self._published)
+        self._grow()
+        return BookSnapshot(self._state.copy(), self._published)
 
     def restore(self, snapshot: BookSnapshot) -> None:
         """Goes back to a snapshot of this episode."""
-        self._motions = [copy.copy(motion) for motion in snapshot.motions]
+        self._state = snapshot.state.copy()
         self._published = snapshot.published
+
+    def _grow(self) -> None:
+        """Takes over what was added since the last time."""
+        if not self._added:
+            return
+        state = self._state
+        columns = list(zip(*self._added, strict=True))
+        for number, name in enumerate(f.name for f in fields(_State)):
+            new = columns[number]
+            known = getattr(state, name)
+            joined = np.concatenate(new) if name == "key_points_m" else np.array(new)
+            setattr(state, name, np.concatenate([known, joined.astype(known.dtype)]))
+        self._added = []
+
+    def _indexed(self) -> _Index:
+        self._grow()
+        if self._index is None:
+            self._index = self._made_index()
+        return self._index
+
+    def _made_index(self) -> _Index:
+        entries = self._entries
+        roots = [r for r, entry in enumerate(entries) if entry.root == r and self._is_object(entry)]
+        point: list[int] = []
+        thing: list[int] = []
+        place: list[int] = []
+        names: list[str] = []
+        for number, root in enumerate(roots):
+            for row in (root, *entries[root].parts):
+                count = len(entries[row].key_point_names)
+                point += range(entries[row].first_key_point, entries[row].first_key_point + count)
+                thing += [row] * count
+                place += [number] * count
+                names += entries[row].key_point_names
+        jointed = []
+        for root in roots:
+            if entries[root].parts:
+                rows = [r for r in (root, *entries[root].parts) if entries[r].looks is not None]
+                looks = self.reaches(rows)
+                count_of = [len(entries[r].looks or ()) for r in rows]
+                jointed.append((root, np.repeat(np.array(rows, dtype=np.int64), count_of), looks))
+        return _Index(
+            roots=np.array(roots, dtype=np.int64),
+            root_of=np.array([entry.root for entry in entries], dtype=np.int64),
+            instance_id=np.array([entries[r].instance_id for r in roots], dtype=np.int32),
+            semantic=np.array([int(self._class(entries[r])) for r in roots], dtype=np.uint8),
+            names=_words([entries[r].name for r in roots]),
+            jointed=tuple(jointed),
+            point=np.array(point, dtype=np.int64),
+            point_thing=np.array(thing, dtype=np.int64),
+            point_root=np.array(place, dtype=np.int64),
+            point_names=_words(names),
+        )
 
     def _is_object(self, entry: _Entry) -> bool:
         there = entry.looks is not None or any(
@@ -206,33 +340,15 @@ class ObjectBook:
         seen = [e for e in (entry, *(self._entries[p] for p in entry.parts)) if e.looks is not None]
         return seen[0].semantic if seen else SemanticClass.NOTHING
 
-    def _moves(self, entry: _Entry) -> bool:
-        rows = (self._row_of[entry.name], *entry.parts)
-        return any(self._motions[row].moved for row in rows)
-
-    def _bounds(self, row: int) -> FloatArray:
+    def _jointed_box(self, row: int, things: npt.NDArray[np.int64], looks: Reaches) -> FloatArray:
         """Low and high corner (2, 3) of a thing with its parts, in the frame of the thing."""
-        entry = self._entries[row]
-        found = [] if entry.looks is None else [entry.bounds_m]
-        if entry.parts:
-            at = self._motions[row]
-            object_T_world = Pose(at.position_m, at.quaternion_xyzw).inverse()
-            for part in entry.parts:
-                looks, motion = self._entries[part].looks, self._motions[part]
-                if looks is not None:
-                    place = object_T_world.transform_points(motion.position_m)
-                    turn = quaternion_multiply(
-                        object_T_world.quaternion_xyzw, motion.quaternion_xyzw
-                    )
-                    found.append(looks.bounds(place, turn))
-        corners = np.array(found)
-        return np.stack([corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)])
-
-    def _points(self, row: int) -> FloatArray:
-        entry, motion = self._entries[row], self._motions[row]
-        if not entry.key_point_names:
-            return np.zeros((0, 3))
-        return motion.position_m + rotate(motion.quaternion_xyzw, entry.key_points_m)
+        state = self._state
+        back = quaternion_conjugate(state.quaternion_xyzw[row])
+        gap = state.position_m[things] - state.position_m[row]
+        turn = quaternion_multiply(back, state.quaternion_xyzw[things])
+        place = rotate(back, gap) + rotate(turn, looks.position_m)
+        low, high = looks.corners(place, quaternion_multiply(turn, looks.quaternion_xyzw))
+        return np.stack([low.min(axis=0), high.max(axis=0)])
 
 
 def reach_of(shape: Shape) -> Reach | None:
@@ -257,13 +373,13 @@ def reach_of(shape: Shape) -> Reach | None:
             return 0.5 * (low + high), 0.5 * (high - low), 0.0, 0.0
 
 
-def _looks(looks: Sequence[tuple[Shape, Pose]]) -> _Looks | None:
+def _reaches(looks: Sequence[tuple[Shape, Pose]]) -> Reaches | None:
     """None for things without looks, or with one that has no bounds."""
     reaches = [reach_of(shape) for shape, _ in looks]
     bounded = [reach for reach in reaches if reach is not None]
     if not bounded or len(bounded) < len(reaches):
         return None
-    return _Looks(
+    return Reaches(
         position_m=np.array([mount.position_m for _, mount in looks]),
         quaternion_xyzw=np.array([mount.quaternion_xyzw for _, mount in looks]),
         center_m=np.array([reach[0] for reach in bounded]),
@@ -273,5 +389,15 @@ def _looks(looks: Sequence[tuple[Shape, Pose]]) -> _Looks | None:
     )
 
 
-def _stacked(rows: Sequence[FloatArray], columns: int) -> FloatArray:
-    return np.array(rows, dtype=np.float64).reshape(-1, columns)
+_NO_LOOKS = Reaches(
+    np.zeros((0, 3)), np.zeros((0, 4)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros(0)
+)
+
+
+def _box(looks: Reaches) -> FloatArray:
+    low, high = looks.corners(looks.position_m, looks.quaternion_xyzw)
+    return np.stack([low.min(axis=0), high.max(axis=0)])
+
+
+def _words(words: Sequence[str]) -> npt.NDArray[np.object_]:
+    return np.array([*words, ""], dtype=np.object_)[:-1]

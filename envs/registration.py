@@ -27,6 +27,9 @@ TASKS: Registry[type[Task]] = Registry(
     "task",
     {
         "fleetloop/LaneFollow-v0": "fleetloop.envs.tasks.lane_follow:LaneFollow",
+        "fleetloop/Drive-v0": "fleetloop.envs.tasks.drive:Drive",
+        "fleetloop/DriveDense-v0": "fleetloop.envs.tasks.drive_dense:DriveDense",
+        "fleetloop/Park-v0": "fleetloop.envs.tasks.park:Park",
         "fleetloop/HumanoidStand-v0": "fleetloop.envs.tasks.humanoid_stand:HumanoidStand",
         "fleetloop/HumanoidWalk-v0": "fleetloop.envs.tasks.humanoid_walk:HumanoidWalk",
         "fleetloop/HumanoidWipe-v0": "fleetloop.envs.tasks.humanoid_wipe:HumanoidWipe",

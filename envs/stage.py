@@ -23,7 +23,7 @@ from fleetloop.envs.bodies import Part, Physics, PhysicsWorld, Substance, WorldS
 from fleetloop.envs.ground import FlatGround as FlatGround
 from fleetloop.envs.ground import Ground
 from fleetloop.envs.kinematic import KinematicWorld
-from fleetloop.envs.objects import BookSnapshot, ObjectBook
+from fleetloop.envs.objects import BookSnapshot, ObjectBook, Reaches
 from fleetloop.envs.sensors.base import Surroundings
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.scene import Scene
@@ -181,6 +181,7 @@ class Stage:
         of: Thing | None = None,
         body: int | None = None,
         key_points_m: Mapping[str, npt.ArrayLike] | None = None,
+        follows: bool = True,
     ) -> Thing:
         """Adds a thing.
 
@@ -197,6 +198,7 @@ class Stage:
                 looks.
             key_points_m: Named points (3,) in the frame of the body that labels tell of; people
                 have those of COCO, such as `left_knee`.
+            follows: Whether `sync` moves its looks after its body; if not, whoever added it does.
 
         Raises:
             ConfigError: The name is taken.
@@ -226,7 +228,7 @@ class Stage:
             moves=body is not None and substance.mass_kg > 0.0,
             of=None if of is None else of.name,
         )
-        if body is not None and substance.mass_kg > 0.0 and handles:
+        if follows and body is not None and substance.mass_kg > 0.0 and handles:
             self._moving.append(thing)
         return thing
 
@@ -250,6 +252,37 @@ class Stage:
         angular = np.broadcast_to(twist.angular_rad_s, linear.shape)
         self.scene.set_velocities(thing.handles, linear, angular)
         self._book.place(thing.name, world_T_body, twist)
+
+    def book_rows(self, things: Sequence[Thing]) -> npt.NDArray[np.int64]:
+        """Numbers of things for `note_places`, (n,)."""
+        return np.array([self._book.row_of(thing.name) for thing in things], dtype=np.int64)
+
+    def note_places(
+        self,
+        rows: npt.NDArray[np.int64],
+        position_m: FloatArray,
+        quaternion_xyzw: FloatArray,
+        linear_m_s: FloatArray,
+        angular_rad_s: FloatArray,
+    ) -> None:
+        """Tells where things are whose looks were moved in the scene itself.
+
+        Args:
+            rows: (n,) from `book_rows`.
+            position_m, quaternion_xyzw: (n, 3) and (n, 4), world.
+            linear_m_s, angular_rad_s: (n, 3), of their origins, world axes.
+        """
+        self._book.place_rows(rows, position_m, quaternion_xyzw, linear_m_s, angular_rad_s)
+
+    def reaches(self, rows: npt.NDArray[np.int64]) -> Reaches:
+        """How far the looks of things reach, end to end, by `book_rows`."""
+        return self._book.reaches(rows)
+
+    def note_limbs(
+        self, rows: npt.NDArray[np.int64], bounds_m: FloatArray, key_points_m: FloatArray
+    ) -> None:
+        """Tells boxes (n, 2, 3) and key points (n, points, 3) of things whose limbs moved."""
+        self._book.place_limbs(rows, bounds_m, key_points_m)
 
     def objects(self, t_ns: int) -> Objects:
         """True poses, velocities, boxes and key points of what may have moved, at this instant.

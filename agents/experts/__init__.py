@@ -14,6 +14,9 @@ EXPERTS: Registry[type[Policy[Any]]] = Registry(
     "expert",
     {
         "fleetloop/LaneFollow-v0": "fleetloop.agents.experts.lane_follow:LaneFollowExpert",
+        "fleetloop/Drive-v0": "fleetloop.agents.experts.drive:DriveExpert",
+        "fleetloop/DriveDense-v0": "fleetloop.agents.experts.drive:DriveExpert",
+        "fleetloop/Park-v0": "fleetloop.agents.experts.park:ParkExpert",
         "fleetloop/HumanoidStand-v0": "fleetloop.agents.experts.humanoid_stand:HumanoidStandExpert",
         "fleetloop/HumanoidWalk-v0": "fleetloop.agents.experts.humanoid_walk:HumanoidWalkExpert",
         "fleetloop/HumanoidWipe-v0": "fleetloop.agents.experts.humanoid_wipe:HumanoidWipeExpert",

@@ -14,11 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.maps.builder import NetworkBuilder
 from fleetloop.envs.maps.drafts import LaneDraft, Phase
-from fleetloop.envs.maps.kinds import HeadKind, SignalState, Turn
+from fleetloop.envs.maps.kinds import HeadKind, LaneKind, SignalState, Turn
 from fleetloop.envs.maps.polyline import Floats, wrap
 from fleetloop.envs.maps.turns import turn_of
 
@@ -32,6 +33,9 @@ _SAME_APPROACH_RAD = np.deg2rad(25.0)
 _HEAD_M = 3.1
 _OVERHEAD_M = 5.6
 _WALK_HEAD_M = 2.3
+_NEAR_M = 70.0
+_BESIDE_M = 0.7
+_MOST_STEPS = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -217,6 +221,7 @@ def _hang_heads(
     drafts = builder.drafts
     center = drafts.junctions[junction].center_m
     side = 1.0 if drafts.left_hand else -1.0
+    strips = _strips_near(builder, center)
     for approach in approaches:
         lanes = [drafts.lanes[lane] for lane in approach.lanes]
         outer = min(lanes, key=lambda lane: side * -_left_of(lane, center, approach.heading_rad))
@@ -225,28 +230,29 @@ def _hang_heads(
         forward = np.array([np.cos(approach.heading_rad), np.sin(approach.heading_rad), 0.0])
         left = np.array([-forward[1], forward[0], 0.0])
         facing = float(wrap(approach.heading_rad + np.pi))
-        pole = place + side * edge * left + 0.8 * forward
+        pole = _off_lanes(strips, place + side * edge * left + 0.8 * forward, side * left)
         column = (approach.others or approach.across)[0]
         builder.add_head(
             signal, column, HeadKind.ROUND, pole + np.array([0.0, 0.0, _HEAD_M]), facing, pole
         )
         reach = _far_side(builder, junction, place, forward) + 2.6
         beyond = place + side * edge * left + reach * forward
+        foot = _off_lanes(strips, beyond, side * left)
         if len(lanes) > 1:
             over = beyond - side * (edge + 1.7) * left + np.array([0.0, 0.0, _OVERHEAD_M])
-            builder.add_head(signal, column, HeadKind.ROUND, over, facing, beyond)
+            builder.add_head(signal, column, HeadKind.ROUND, over, facing, foot)
             if approach.own_lane and approach.others:
                 arrow = HeadKind.ARROW_RIGHT if drafts.left_hand else HeadKind.ARROW_LEFT
                 turn = over - side * 5.0 * left
-                builder.add_head(signal, approach.across[0], arrow, turn, facing, beyond)
+                builder.add_head(signal, approach.across[0], arrow, turn, facing, foot)
         else:
             builder.add_head(
                 signal,
                 column,
                 HeadKind.ROUND,
-                beyond + np.array([0.0, 0.0, _HEAD_M]),
+                foot + np.array([0.0, 0.0, _HEAD_M]),
                 facing,
-                beyond,
+                foot,
             )
     for index, row in enumerate(crossings):
         curve = drafts.lanes[drafts.crossings[row].lane].curve
@@ -257,6 +263,28 @@ def _hang_heads(
             pole = curve.xyz_m[end] + 0.7 * back + aside
             head = pole + np.array([0.0, 0.0, _WALK_HEAD_M])
             builder.add_head(signal, count + index, HeadKind.PEDESTRIAN, head, heading, pole)
+
+
+def _strips_near(builder: NetworkBuilder, center_m: npt.ArrayLike) -> Floats:
+    """Drive lanes around a junction, (n, 3): x, y of their lines, half widths."""
+    rows = [np.zeros((0, 3))]
+    for lane in builder.drafts.lanes:
+        if lane.kind == LaneKind.DRIVE:
+            half = np.maximum(lane.width_left_m, lane.width_right_m)
+            rows.append(np.column_stack([lane.curve.xyz_m[:, :2], half]))
+    points = np.concatenate(rows)
+    away = np.hypot(*(points[:, :2] - np.asarray(center_m, dtype=np.float64)[:2]).T)
+    return np.asarray(points[away < _NEAR_M])
+
+
+def _off_lanes(strips: Floats, foot_m: Floats, outward: Floats) -> Floats:
+    """The foot of a pole, moved outwards until no lane is where it stands."""
+    for step in range(_MOST_STEPS):
+        place = foot_m + 0.5 * step * outward
+        away = np.hypot(*(strips[:, :2] - place[:2]).T)
+        if (away > strips[:, 2] + _BESIDE_M).all():
+            return np.asarray(place)
+    return foot_m
 
 
 def _far_side(builder: NetworkBuilder, junction: int, place_m: Floats, forward: Floats) -> float:

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import StateError
-from fleetloop.core.frames import FloatArray, Pose, Twist, cross, rotate
+from fleetloop.core.errors import ConfigError, StateError
+from fleetloop.core.frames import (
+    FloatArray,
+    Pose,
+    Twist,
+    cross,
+    quaternion_multiply,
+    rotate,
+)
 from fleetloop.envs.bodies import Part, Physics, Substance
 from fleetloop.envs.ground import FlatGround
 from fleetloop.envs.props.vehicle import CarShape, Color, car_body_looks, wheel_looks, wheel_places
+from fleetloop.envs.robots import waypoints
 from fleetloop.envs.robots.base import ActionSpec, Rig
 from fleetloop.envs.robots.car_params import CarParams
 from fleetloop.envs.robots.car_rigs import car_rigs
@@ -44,8 +52,9 @@ from fleetloop.envs.robots.wheels import (
     pack,
 )
 from fleetloop.envs.sensors.base import LinkState, RobotState
-from fleetloop.envs.stage import Stage, Thing
+from fleetloop.envs.stage import Stage
 from fleetloop.envs.trace.shapes import Box
+from fleetloop.envs.troupe import Troupe
 
 WHEELS = ("fl", "fr", "rl", "rr")
 _NO_PULL = np.zeros(3)
@@ -64,10 +73,16 @@ class CarConfig:
     Attributes:
         params: Its dynamics.
         color: Of the paint, linear RGB.
+        action: `pedals` takes steering and pedal, `waypoints` takes where to be, see `waypoints`.
     """
 
     params: CarParams = field(default_factory=CarParams)
     color: Color = (0.55, 0.02, 0.03)
+    action: Literal["pedals", "waypoints"] = "pedals"
+
+    def __post_init__(self) -> None:
+        if self.action not in ("pedals", "waypoints"):
+            raise ConfigError(f"The action of a car is {self.action!r}: use pedals or waypoints.")
 
 
 class Car:
@@ -89,16 +104,21 @@ class Car:
         self._stage: Stage | None = None
         self._body = -1  # its number in the world
         self._motion = at_rest(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))
-        self._thing: Thing | None = None
-        self._wheels: tuple[Thing, ...] = ()
+        self._troupe: Troupe | None = None
+        self._hub_m = np.array([place.position_m for place in wheel_places(self._shape)])
+        self._rest_m = np.array([self._rest_compression(wheel) for wheel in range(4)])
         self._state = initial_state()
         self._command = np.zeros(2)
         self._wrench = np.zeros(6)
+        self._push_steer = 0.0
+        self._integral, self._told_tick = 0.0, 0
         self._raster = FlatGround().raster
 
     @property
     def action_spec(self) -> ActionSpec:
-        """Steering, left positive, and the pedal: brake below zero, drive above."""
+        """Steering, left positive, and the pedal: brake below zero, drive above; or way-points."""
+        if self.config.action == "waypoints":
+            return ActionSpec(names=waypoints.NAMES, low=waypoints.LOW, high=waypoints.HIGH)
         return ActionSpec(
             names=("steer", "pedal"),
             low=np.array([-1.0, -1.0], dtype=np.float32),
@@ -109,6 +129,15 @@ class Car:
     def rigs(self) -> Mapping[str, Rig]:
         """See `car_rigs`."""
         return car_rigs()
+
+    @property
+    def footprint_m(self) -> tuple[float, float, float]:
+        """X of nose and tail in the base frame, and half the width."""
+        return self._shape.nose_x_m, self._shape.tail_x_m, 0.5 * self._shape.width_m
+
+    def disturb(self, steer: float) -> None:
+        """Pushes the steering by a part of its range until told otherwise, for recoveries."""
+        self._push_steer = float(steer)
 
     @property
     def energy_j(self) -> float:
@@ -122,7 +151,7 @@ class Car:
         clearance = shape.clearance_m + 0.04
         hull = Box((0.5 * shape.length_m, 0.5 * shape.width_m, 0.5 * (shape.height_m - clearance)))
         place = Pose.of(middle_x, 0.0, 0.5 * (shape.height_m + clearance))
-        self._thing = stage.add(
+        thing = stage.add(
             "robot",
             world_T_base,
             looks=car_body_looks(shape, self.config.color),
@@ -133,22 +162,35 @@ class Car:
                 com_m=(params.com_x_m, 0.0, params.com_z_m),
                 friction=0.4,
             ),
+            follows=False,
         )
-        assert self._thing.body is not None
-        self._stage, self._body = stage, self._thing.body
-        self._wheels = tuple(
-            stage.add(f"robot_wheel_{name}", world_T_base @ at, looks=wheel_looks(shape),
-                      of=self._thing)
+        assert thing.body is not None
+        self._stage, self._body = stage, thing.body
+        wheels = [
+            stage.add(f"robot_wheel_{name}", world_T_base @ at, looks=wheel_looks(shape), of=thing)
             for name, at in zip(WHEELS, wheel_places(shape), strict=True)
-        )  # fmt: skip
+        ]
+        self._troupe = Troupe(stage, [thing, *wheels])
         self._state = initial_state()
         self._command = np.zeros(2)
+        self._push_steer = 0.0
+        self._integral, self._told_tick = 0.0, 0
         self._motion = at_rest(*stage.world.com_pose(self._body))
         self._raster = stage.ground.raster
 
     def command(self, action: npt.NDArray[np.float32]) -> None:
         """Steering and pedal until the next command."""
-        self._command = action.astype(np.float64)
+        if self.config.action == "pedals":
+            self._command = action.astype(np.float64)
+            return
+        world = self._on_stage().world
+        passed_s = (world.tick - self._told_tick) * world.rate.dt_s
+        forward = rotate(self._motion[QUATERNION : QUATERNION + 4], np.array([1.0, 0.0, 0.0]))
+        speed = float(forward @ self._motion[LINEAR : LINEAR + 3])
+        steer, pedal, self._integral = waypoints.track(
+            action, speed, self._integral, self.config.params, passed_s
+        )
+        self._command, self._told_tick = np.array([steer, pedal]), world.tick
 
     def advance(self, ticks: int) -> None:
         """Does as many ticks at once as physics allows."""
@@ -184,23 +226,23 @@ class Car:
         return dict.fromkeys(links, pose)
 
     def pose_looks(self) -> None:
-        """Turns and steers the wheels, and lets them follow the ground."""
-        stage = self._on_stage()
-        base = Pose(*self._base_pose())
-        com, linear, angular = (self._motion[at : at + 3] for at in (COM, LINEAR, ANGULAR))
-        steer = self._steer_angles()
-        for number, (wheel, place) in enumerate(
-            zip(self._wheels, wheel_places(self._shape), strict=True)
-        ):
-            rest = self._rest_compression(number)
-            lift = float(self._state[COMPRESSION + number]) - rest
-            x, y, z = place.position_m
-            hub = Pose.of(x, y, z + min(max(lift, -0.12), 0.12), yaw_rad=float(steer[number]))
-            spun = base @ hub @ Pose.of(pitch_rad=float(self._state[ANGLE + number]))
-            twist = Twist(linear, angular).at_offset(spun.position_m - com)
-            axle = (base @ hub).transform_vectors(np.array([0.0, 1.0, 0.0]))
-            turning = angular + float(self._state[SPIN + number]) * axle
-            stage.place_looks(wheel, spun, Twist(twist.linear_m_s, turning))
+        """Moves body and wheels: they turn, steer, and follow the ground."""
+        assert self._troupe is not None
+        m, s = self._motion, self._state
+        position, quaternion = self._base_pose()
+        hub = self._hub_m.copy()
+        hub[:, 2] += np.clip(s[COMPRESSION : COMPRESSION + 4] - self._rest_m, -0.12, 0.12)
+        steer, angle = 0.5 * self._steer_angles(), 0.5 * s[ANGLE : ANGLE + 4]
+        # Steering about z after rolling about y.
+        c, z, w, y = np.cos(steer), np.sin(steer), np.cos(angle), np.sin(angle)
+        turned = np.stack([-z * y, c * y, z * w, c * w], axis=1)
+        places = np.concatenate([position[None], position + rotate(quaternion, hub)])
+        turns = np.concatenate([quaternion[None], quaternion_multiply(quaternion, turned)])
+        angular = np.tile(m[ANGULAR : ANGULAR + 3], (5, 1))
+        linear = m[LINEAR : LINEAR + 3] + cross(angular, places - m[COM : COM + 3])
+        axle = np.stack([-2.0 * z * c, c * c - z * z, np.zeros(4)], axis=1)
+        angular[1:] += s[SPIN : SPIN + 4, None] * rotate(quaternion, axle)
+        self._troupe.move_freely(places, turns, linear, angular)
 
     def state(self) -> RobotState:
         """True state; torques of wheels are motor minus brake."""
@@ -243,6 +285,8 @@ class Car:
             "command": self._command.copy(),
             "wrench": self._wrench.copy(),
             "motion": self._motion.copy(),
+            "push_steer": np.array(self._push_steer),
+            "tracking": np.array([self._integral, float(self._told_tick)]),
         }
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -251,6 +295,9 @@ class Car:
         self._command = snapshot["command"].copy()
         self._wrench = snapshot["wrench"].copy()
         self._motion = snapshot["motion"].copy()
+        self._push_steer = float(snapshot["push_steer"])
+        integral, tick = snapshot["tracking"]
+        self._integral, self._told_tick = float(integral), int(tick)
 
     def _on_stage(self) -> Stage:
         if self._stage is None:
@@ -262,8 +309,12 @@ class Car:
         return self._motion[COM : COM + 3] - rotate(quaternion, self._com_m), quaternion
 
     def _roll(self, stage: Stage, ticks: int) -> None:
+        command = self._command
+        if self._push_steer:
+            steer = min(max(command[0] + self._push_steer, -1.0), 1.0)
+            command = np.array([steer, command[1]])
         roll(
-            self._packed, self._chassis, self._motion, self._raster, self._command, _NO_PULL,
+            self._packed, self._chassis, self._motion, self._raster, command, _NO_PULL,
             stage.world.rate.dt_s, ticks, self._state, self._wrench,
         )  # fmt: skip
 

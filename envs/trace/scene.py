@@ -157,8 +157,17 @@ class Scene:
         self._shapes[handle] = shape
         self._row_of_handle[handle] = row
         self._handle_of_row.append(handle)
-        self.set_poses([handle], np.asarray(position_m), np.asarray(quaternion_xyzw))
-        self.set_velocities([handle], np.asarray(velocity_m_s), np.asarray(angular_velocity_rad_s))
+        if position_m is _ORIGIN and quaternion_xyzw is _IDENTITY:
+            # Scenery in world coordinates: most of what a town adds at each reset.
+            self._rows.position_m[row], self._rows.quaternion[row] = _ORIGIN, _IDENTITY
+        else:
+            self.set_poses([handle], np.asarray(position_m), np.asarray(quaternion_xyzw))
+        if velocity_m_s is _ORIGIN and angular_velocity_rad_s is _ORIGIN:
+            self._rows.velocity_m_s[row] = self._rows.angular_velocity_rad_s[row] = 0.0
+        else:
+            self.set_velocities(
+                [handle], np.asarray(velocity_m_s), np.asarray(angular_velocity_rad_s)
+            )
         self._rows.previous_position_m[row] = self._rows.position_m[row]
         self._rows.previous_quaternion[row] = self._rows.quaternion[row]
         return handle

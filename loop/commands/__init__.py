@@ -32,9 +32,11 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "film": "fleetloop.loop.commands.view:film",
         "rerender": "fleetloop.loop.commands.rerender:rerender",
         "map": "fleetloop.loop.commands.map:draw_map",
+        "scenario": "fleetloop.loop.commands.scenario:scenario",
         "ask": "fleetloop.loop.commands.ask:ask",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "gallery": "fleetloop.loop.commands.gallery:gallery",
+        "tour": "fleetloop.loop.commands.tour:tour",
         "list": "fleetloop.loop.commands.listing:list_names",
     },
 )

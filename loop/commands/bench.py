@@ -117,15 +117,15 @@ def _area(size: str) -> int:
 def _env(steps: int) -> None:
     from fleetloop.loop.bench import env
 
-    table = Table("task", "obs mode", "CPU ms a step", "steps per CPU-s", "x real time")
+    table = Table("task", "obs mode", "physics", "CPU ms a step", "steps per CPU-s", "x real time")
     cases = env.cases()
     with progress_bar(console) as progress:
         bar = progress.add_task("environments", total=len(cases))
-        for task, mode in cases:
-            progress.update(bar, description=f"{task}, {mode}")
-            speed = env.measure(task, mode, steps)
+        for task, mode, kind in cases:
+            progress.update(bar, description=f"{task}, {mode}, {kind}")
+            speed = env.measure(task, mode, steps, "fast" if kind == "fast" else "full")
             table.add_row(
-                task, mode, f"{speed.cpu_ms:.2f}", f"{speed.steps_per_cpu_s:.0f}",
+                task, mode, kind, f"{speed.cpu_ms:.2f}", f"{speed.steps_per_cpu_s:.0f}",
                 f"{speed.real_time:.1f}",
             )  # fmt: skip
             progress.update(bar, advance=1)

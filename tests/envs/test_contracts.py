@@ -18,11 +18,15 @@ from fleetloop.envs.sensors.exposure import ExposureConfig
 
 OURS = "fleetloop/"
 SMALL_RIGS = {"car": "front64", "humanoid": "head64"}
+SMALL_TOWN = {"town": {"blocks_x": 2, "blocks_y": 2}, "town_seeds": [1, 2]}
+SMALL_DRIVE = {"map": SMALL_TOWN, "route_m": [60.0, 160.0]}
+SMALL_OPTIONS = {"fleetloop/Drive-v0": SMALL_DRIVE, "fleetloop/DriveDense-v0": SMALL_DRIVE}
 
 
 def small(task):
     rig = SMALL_RIGS[TASKS.get(task).ROBOT]
-    return {"task_options": {"max_duration_s": 3.0}, "rig": rig}
+    options = {**SMALL_OPTIONS.get(task, {}), "max_duration_s": 3.0}
+    return {"task_options": options, "rig": rig}
 
 
 @pytest.mark.parametrize("kind", list(SENSORS))
@@ -60,7 +64,7 @@ def test_every_rig_of_every_robot_senses(name):
 
 @pytest.mark.parametrize("task", list(EXPERTS))
 def test_experts_do_better_than_chance(task):
-    env = make_env(task, obs_mode="state")
+    env = make_env(task, obs_mode="state", task_options=SMALL_OPTIONS.get(task))
     outcome = rollout(env, EXPERTS.get(task)(), 2)
     assert outcome.success, outcome
     env.close()
@@ -74,19 +78,19 @@ def test_the_same_episode_in_two_processes(task):
         "from fleetloop.agents.experts import EXPERTS;"
         "from fleetloop.agents.rollout import rollout;"
         "t = {task!r};"
-        "env = make_env(t, threads={threads});"
+        "env = make_env(t, threads={threads}, task_options={options!r});"
         "print(rollout(env, EXPERTS.get(t)(), 8, max_steps=5).digest)"
     )
-    digests = set()
+    digests, options = set(), SMALL_OPTIONS.get(task)
     for threads in (1, 2):
         done = subprocess.run(
-            [sys.executable, "-c", code.format(task=task, threads=threads)],
+            [sys.executable, "-c", code.format(task=task, threads=threads, options=options)],
             capture_output=True,
             text=True,
             check=True,
         )
         digests.add(done.stdout.split()[-1])
-    env = make_env(task)
+    env = make_env(task, task_options=options)
     expert = EXPERTS.get(task)()
     # Not the first episode of this process' environment: nothing may be left of the one before.
     rollout(env, expert, 1, max_steps=3)

@@ -12,9 +12,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fleetloop.core.clock import TickRate
+from fleetloop.core.errors import ConfigError
+from fleetloop.core.frames import Pose
+from fleetloop.envs.robots.car import Car, CarConfig
 from fleetloop.envs.robots.car_params import CarParams
 from fleetloop.envs.robots.planar import RigidCar
 from fleetloop.envs.robots.wheels import COMPRESSION, ENERGY, SPIN
+from fleetloop.envs.stage import Stage
 
 PARAMS = CarParams()
 G_M_S2 = 9.80665
@@ -172,3 +177,35 @@ def test_energy_is_drawn_when_driving_and_given_back_when_braking():
     energy_wh_km = cruising.wheels[ENERGY] / 3600.0 / ((cruising.com_m[0] - start_m) / 1000.0)
     # Published consumption of the class: 132 to 145 Wh/km (WLTP, mixed).
     assert 90.0 < energy_wh_km < 170.0
+
+
+@pytest.mark.parametrize("physics", ["full", "fast"])
+def test_way_points_on_a_circle_are_driven_as_a_circle(physics):
+    stage = Stage(TickRate(100), physics)
+    driven = Car(CarConfig(action="waypoints"))
+    driven.spawn(stage, Pose.identity(), np.random.default_rng(0))
+    radius_m, speed_m_s = 25.0, 6.0
+    away_m, speeds = [], []
+    for step in range(220):
+        base = driven.state().links["base"]
+        x, y = base.world_T_link.position_m[:2]
+        angle = np.arctan2(x, radius_m - y)
+        ahead = angle + speed_m_s / radius_m * 0.5 * np.arange(1, 5)
+        points = np.stack([radius_m * np.sin(ahead), radius_m * (1 - np.cos(ahead)), 0 * ahead], 1)
+        local = base.world_T_link.inverse().transform_points(points)[:, :2]
+        driven.command(driven.action_spec.checked(local.ravel()))
+        driven.advance(10)
+        if step > 60:
+            away_m.append(np.hypot(x, y - radius_m) - radius_m)
+            speeds.append(np.hypot(*base.twist.linear_m_s[:2]))
+    assert np.abs(away_m).max() < 0.6
+    assert np.mean(speeds) == pytest.approx(speed_m_s, abs=0.4)
+    driven.command(driven.action_spec.checked(np.zeros(8)))
+    driven.advance(300)
+    assert np.hypot(*driven.state().links["base"].twist.linear_m_s[:2]) < 0.05, "it stops"
+    stage.close()
+
+
+def test_a_car_refuses_an_unknown_kind_of_action():
+    with pytest.raises(ConfigError, match="pedals or waypoints"):
+        CarConfig(action="thoughts")

@@ -14,7 +14,7 @@ from fleetloop.envs.trace.shapes import Mesh
 Floats = npt.NDArray[np.float64]
 Triangles = npt.NDArray[np.int32]
 
-TILE_M = 160.0
+TILE_M = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,171 @@
+"""What truth, goal and referee need of an instant of a drive, looked up once a step."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.frames import Pose
+from fleetloop.envs.maps.ground_raster import Cover
+from fleetloop.envs.robots.base import Robot
+from fleetloop.envs.sensors.base import LinkState
+from fleetloop.envs.tasks.drive_referee import Scene2d, Tally
+from fleetloop.envs.tasks.drive_route import DriveRoute
+from fleetloop.envs.tasks.drive_truth import (
+    actor_truth,
+    gate_truth,
+    into_base,
+    lead_truth,
+    nearest_actors,
+    path_truth,
+)
+from fleetloop.envs.tasks.drive_world import DriveWorld
+
+Floats = npt.NDArray[np.float64]
+
+_NEAR_M = 9.0
+_AGAINST_RAD = 2.1
+
+
+class Outline(NamedTuple):
+    """A vehicle from above, in its base frame.
+
+    Attributes:
+        nose_x_m, tail_x_m: Front and rear.
+        half_width_m: Without mirrors.
+    """
+
+    nose_x_m: float
+    tail_x_m: float
+    half_width_m: float
+
+
+class Sight:
+    """Looks at the world from a car, once a step.
+
+    Args:
+        world: Map and traffic.
+        route: Of the car.
+        outline: Of the car.
+
+    Attributes:
+        row: Of the route's line.
+    """
+
+    def __init__(self, world: DriveWorld, route: DriveRoute, outline: Outline) -> None:
+        self._world, self._route, self.outline = world, route, outline
+        self.row = 0
+        self._base = Pose.identity()
+        self._truth: dict[str, npt.NDArray[Any]] = {}
+        self._lead = (0.0, 0.0, False)
+        self._bodies = np.zeros((0, 7))
+        self._present = np.zeros(0, dtype=np.bool_)
+        self._stale = True
+
+    def in_base(self, points_m: Floats) -> Floats:
+        """Points (n, 2) of the world in the frame of the base."""
+        return into_base(points_m, self._base)
+
+    def forget(self) -> None:
+        """What was seen is no longer so: after a restore."""
+        self._stale = True
+
+    def refresh(self, robot: Robot, tally: Tally) -> None:
+        """Looks again if what was seen is no longer so."""
+        if self._stale:
+            self.look(robot, tally)
+
+    def look(self, robot: Robot, tally: Tally) -> None:
+        """Finds the car on its route, and who is near; writes its place into the tally."""
+        link = robot.state().links["base"]
+        self._base = link.world_T_link
+        x, y = (float(value) for value in self._base.position_m[:2])
+        tally.here_m, tally.offset_m, self.row = self._route.locate(x, y, tally.here_m)
+        self._stale = False
+        bodies, present = self._world.bodies()
+        self._bodies, self._present = bodies, present
+        rows = nearest_actors(bodies, present, self._base)
+        self._truth = path_truth(self._route, self.row, self._base)
+        self._truth |= actor_truth(bodies, rows, self._world.futures(rows, bodies), self._base)
+        self._lead = lead_truth(
+            self._truth["path_m"], self._truth["actor"], self._truth["actor_valid"],
+            self.outline.nose_x_m, self.outline.half_width_m,
+        )  # fmt: skip
+        self._truth |= gate_truth(
+            self._route.gates, tally.here_m + self.outline.nose_x_m, self._world.signal_states,
+            tally.stopped, self._busy(),
+        )  # fmt: skip
+        heading = float(self._base.yaw_rad) - float(self._route.heading_rad[self.row])
+        forward = self._base.transform_vectors(np.array([1.0, 0.0, 0.0]))
+        self._truth |= {
+            "speed_m_s": np.array(float(forward @ link.twist.linear_m_s)),
+            "accel_m_s2": np.array(float(forward @ link.acceleration_m_s2)),
+            "yaw_rate_rad_s": np.array(float(link.twist.angular_rad_s[2])),
+            "stood_s": np.array(tally.stood_s),
+            "lane_offset_m": np.array(tally.offset_m),
+            "heading_error_rad": np.array((heading + np.pi) % (2.0 * np.pi) - np.pi),
+            "speed_limit_m_s": np.array(float(self._route.limit_m_s[self.row])),
+            "lead_gap_m": np.array(self._lead[0]),
+            "lead_speed_m_s": np.array(self._lead[1]),
+            "lead_valid": np.array(self._lead[2]),
+            "left_hand": np.array(self._world.network.left_hand),
+            "grip": np.array(self._world.weather.grip),
+            "outline_m": np.array(self.outline),
+        }
+
+    def truth(self, robot: Robot) -> dict[str, npt.NDArray[Any]]:
+        """What `look` found."""
+        return dict(self._truth)
+
+    def scene(self, robot: Robot) -> Scene2d:
+        """For the referee."""
+        base, outline = self._base, self.outline
+        link: LinkState = robot.state().links["base"]
+        yaw = float(base.yaw_rad)
+        middle = 0.5 * (outline.nose_x_m + outline.tail_x_m)
+        x = float(base.position_m[0]) + middle * np.cos(yaw)
+        y = float(base.position_m[1]) + middle * np.sin(yaw)
+        half = 0.5 * (outline.nose_x_m - outline.tail_x_m)
+        level = into_base(link.acceleration_m_s2[None, :2] + base.position_m[:2], base)[0]
+        here = base.position_m[:2]
+        fixed = self._world.obstacles
+        near = np.abs(fixed[:, :2] - here).max(axis=1) - fixed[:, 3] < _NEAR_M
+        return Scene2d(
+            ego=np.array([x, y, yaw, half, outline.half_width_m]),
+            front_m=outline.nose_x_m,
+            speed_m_s=float(self._truth["speed_m_s"]),
+            accel=level,
+            yaw_rate_rad_s=float(link.twist.angular_rad_s[2]),
+            bodies=self._bodies,
+            present=self._present,
+            fixed=fixed[near],
+            on_road=self._world.cover_at(here) == Cover.ROAD,
+            against=self._against(here, yaw),
+            states=self._world.signal_states,
+            lead=self._lead,
+        )
+
+    def _against(self, here_m: Floats, yaw_rad: float) -> bool:
+        """Whether the car is on a lane that leads the other way, off its own."""
+        offset = float(self._truth["lane_offset_m"])
+        if abs(offset) < 1.75:
+            return False
+        place = self._world.lanes.nearest(here_m[None], reach_m=6.0)
+        if int(place.lane[0]) < 0 or not bool(place.inside[0]):
+            return False
+        turn = float(place.heading_rad[0]) - yaw_rad
+        return abs((turn + np.pi) % (2.0 * np.pi) - np.pi) > _AGAINST_RAD
+
+    def _busy(self) -> npt.NDArray[np.bool_]:
+        """Which crossings of the route have people on them, or about to step on them."""
+        gates = self._route.gates
+        busy = np.zeros(len(gates), dtype=np.bool_)
+        people = self._present & (self._bodies[:, 6] == 1.0)
+        if not people.any():
+            return busy
+        for row, gate in enumerate(gates):
+            if gate.crossing:
+                busy[row] = self._world.crossing_busy(gate.link, self._bodies[people])
+        return busy

@@ -1,0 +1,183 @@
+"""The privileged truth of a drive: all that the expert acts on, so that logs can be labelled later.
+
+Everything is in the frame of the car's base, x forward, y left, unless its name says otherwise.
+Arrays have a fixed size; what is not there is masked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleetloop.core.frames import Pose
+from fleetloop.envs.maps.kinds import SignalState
+from fleetloop.envs.tasks.drive_future import STEPS
+from fleetloop.envs.tasks.drive_route import STEP_M, DriveRoute, Gate
+
+Floats = npt.NDArray[np.float64]
+
+PATH_POINTS = 80
+PATH_STEP_M = 1.0
+ACTORS = 16
+ACTOR_REACH_M = 75.0
+GATES = 3
+NO_LEAD_M = 200.0
+
+VEHICLE, PERSON, CYCLIST, BLOCKER = 0.0, 1.0, 2.0, 3.0
+"""Kinds of road users; a blocker is a vehicle that stands for good."""
+
+_EVERY = round(PATH_STEP_M / STEP_M)
+
+
+def path_truth(route: DriveRoute, row: int, base: Pose) -> dict[str, npt.NDArray[Any]]:
+    """The route ahead from a row of its line.
+
+    `path_m` (PATH_POINTS, 2); `path_heading_rad`, `path_curvature_1_m`, `path_limit_m_s`
+    (PATH_POINTS,), all `PATH_STEP_M` apart; places beyond the line's end repeat its last one.
+    """
+    rows = np.minimum(row + _EVERY * np.arange(PATH_POINTS), len(route.xyz_m) - 1)
+    yaw = float(base.yaw_rad)
+    heading = route.heading_rad[rows] - yaw
+    return {
+        "path_m": into_base(route.xyz_m[rows, :2], base),
+        "path_heading_rad": (heading + np.pi) % (2.0 * np.pi) - np.pi,
+        "path_curvature_1_m": route.curvature_1_m[rows],
+        "path_limit_m_s": route.limit_m_s[rows],
+    }
+
+
+def into_base(points_m: Floats, base: Pose) -> Floats:
+    """Points (n, 2) of the world, seen from above in the frame of the base."""
+    yaw = float(base.yaw_rad)
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    gap = points_m - base.position_m[:2]
+    return np.stack([cosine * gap[..., 0] + sine * gap[..., 1],
+                     cosine * gap[..., 1] - sine * gap[..., 0]], axis=-1)  # fmt: skip
+
+
+def nearest_actors(
+    bodies: Floats, present: npt.NDArray[np.bool_], base: Pose
+) -> npt.NDArray[np.int64]:
+    """Rows (ACTORS,) of the nearest of those who are there, -1 for none.
+
+    Args:
+        bodies: (n, 7) x, y, heading, speed, length, width, kind.
+        present: (n,).
+        base: Of the car.
+    """
+    away = np.hypot(bodies[:, 0] - base.position_m[0], bodies[:, 1] - base.position_m[1])
+    away = np.where(present & (away < ACTOR_REACH_M), away, np.inf)
+    order = np.argsort(away, kind="stable")[:ACTORS]
+    order = order[np.isfinite(away[order])]
+    rows = np.full(ACTORS, -1, dtype=np.int64)
+    rows[: len(order)] = order
+    return rows
+
+
+def actor_truth(
+    bodies: Floats, rows: npt.NDArray[np.int64], future_world: Floats, base: Pose
+) -> dict[str, npt.NDArray[Any]]:
+    """Who is near.
+
+    `actor_valid` (ACTORS,); `actor` (ACTORS, 7) x, y, heading, speed, length, width, kind (see
+    `VEHICLE` and its like); `actor_future` (ACTORS, STEPS, 3) x, y, heading.
+
+    Args:
+        bodies: As in `nearest_actors`.
+        rows: From `nearest_actors`.
+        future_world: (ACTORS, STEPS, 3) x, y, heading, world.
+        base: Of the car.
+    """
+    valid = rows >= 0
+    yaw = float(base.yaw_rad)
+    actor = np.zeros((ACTORS, 7))
+    future = np.zeros((ACTORS, STEPS, 3))
+    if valid.any():
+        chosen = bodies[rows[valid]]
+        actor[valid] = chosen
+        actor[valid, :2] = into_base(chosen[:, :2], base)
+        actor[valid, 2] = (chosen[:, 2] - yaw + np.pi) % (2.0 * np.pi) - np.pi
+        future[valid, :, :2] = into_base(future_world[valid, :, :2], base)
+        turn = future_world[valid, :, 2] - yaw
+        future[valid, :, 2] = (turn + np.pi) % (2.0 * np.pi) - np.pi
+    return {"actor_valid": valid, "actor": actor, "actor_future": future}
+
+
+def lead_truth(
+    path_m: Floats, actor: Floats, valid: npt.NDArray[np.bool_], front_m: float, half_width_m: float
+) -> tuple[float, float, bool]:
+    """Gap to whoever is first on the route, and its speed along it; whether there is somebody.
+
+    Args:
+        path_m: (p, 2) the route ahead.
+        actor, valid: From `actor_truth`.
+        front_m: Of the car, before its base.
+        half_width_m: Of the car.
+    """
+    if not valid.any():
+        return NO_LEAD_M, 0.0, False
+    gap = actor[:, None, :2] - path_m[None]
+    away = (gap * gap).sum(axis=2)
+    near = away.argmin(axis=1)
+    ahead = np.gradient(path_m, axis=0)
+    heading = np.arctan2(ahead[:, 1], ahead[:, 0])[near]
+    turn = actor[:, 2] - heading
+    cosine, sine = np.abs(np.cos(turn)), np.abs(np.sin(turn))
+    half_long = 0.5 * (actor[:, 4] * cosine + actor[:, 5] * sine)
+    half_wide = 0.5 * (actor[:, 4] * sine + actor[:, 5] * cosine)
+    aside = np.sqrt(away[np.arange(len(near)), near])
+    # Beyond both ends of the path the distance is no distance aside.
+    on = valid & (near > 0) & (near < len(path_m) - 1) & (aside < half_wide + half_width_m + 0.2)
+    if not on.any():
+        return NO_LEAD_M, 0.0, False
+    room = np.where(on, near * PATH_STEP_M - half_long - front_m, np.inf)
+    first = int(room.argmin())
+    return float(room[first]), float(actor[first, 3] * np.cos(turn[first])), True
+
+
+def gate_truth(
+    gates: tuple[Gate, ...],
+    front_m: float,
+    states: npt.NDArray[np.uint8],
+    stopped: npt.NDArray[np.bool_],
+    busy: npt.NDArray[np.bool_],
+) -> dict[str, npt.NDArray[Any]]:
+    """The next junctions and crossings of people on the route.
+
+    `gate_valid` (GATES,); `gate` (GATES, 6): from the front to the line, to the begin and to the
+    end of the junction, all below 0 once passed; `Control`; `SignalState` or -1; 1 for a crossing
+    of people; `gate_stopped` whether the car has stopped at the line; `gate_busy` whether people
+    are on the crossing or about to step on it.
+
+    Args:
+        gates: Of the route.
+        front_m: Of the car, along the route.
+        states: What signals show, from `states_at`.
+        stopped, busy: (len(gates),).
+    """
+    found = np.zeros((GATES, 6))
+    valid = np.zeros(GATES, dtype=np.bool_)
+    told = np.zeros((2, GATES), dtype=np.bool_)
+    coming = sorted(
+        (row for row, gate in enumerate(gates) if gate.exit_m > front_m - 6.0),
+        key=lambda row: gates[row].line_m,
+    )
+    for place, row in enumerate(coming[:GATES]):
+        gate = gates[row]
+        shown = -1.0
+        if gate.signal >= 0:
+            shown = float(states[gate.signal, gate.signal_index])
+        found[place] = (gate.line_m - front_m, gate.enter_m - front_m, gate.exit_m - front_m,
+                        gate.control, shown, gate.crossing)  # fmt: skip
+        valid[place] = True
+        told[0, place], told[1, place] = stopped[row], busy[row]
+    return {
+        "gate": found, "gate_valid": valid, "gate_stopped": told[0], "gate_busy": told[1],
+    }  # fmt: skip
+
+
+def is_red(state: int) -> bool:
+    """Whether a signal forbids to pass its line."""
+    return state in (SignalState.RED, SignalState.RED_AMBER)

@@ -46,9 +46,8 @@ $(TORCH_STAMP): $(LOCK_STAMP)
 	  || { echo "PyTorch $(TORCH) could not be installed: see docs/install.md, PyTorch." >&2; exit 1; }
 	@touch $@
 
-loop: $(STAMP) ## Run the main job: collect, check and replay a small fleet's data
-	@$(BIN)/fleetloop record --episodes 4 --out runs/fleet
-	@$(BIN)/fleetloop replay runs/fleet
+loop: $(STAMP) ## Run the main job: robots drive, fail, are taught, and drive better; a report tells
+	@$(BIN)/fleetloop loop --minutes 10 --robots car,humanoid --out runs/loop
 
 test: $(STAMP) ## Run the tests, without the long ones
 	@$(BIN)/python tools/tested.py run $(BIN)/python -m pytest -m "not long" -n 2 -q

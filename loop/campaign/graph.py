@@ -58,7 +58,7 @@ def _first(config: CampaignConfig) -> list[Stage]:
         Stage(
             name="first.trigger",
             kind="trigger",
-            options={"spec": config.spec, "triggers": {}},
+            options=_trigger_options(config, {}),
             inputs={"logs": "first.collect"},
         ),
         Stage(
@@ -116,7 +116,7 @@ def _round(config: CampaignConfig, arm: str, number: int, champion: str) -> list
         Stage(
             name=f"{name}.trigger",
             kind="trigger",
-            options={"spec": config.spec, "triggers": triggers},
+            options=_trigger_options(config, triggers),
             inputs={"logs": f"{name}.collect", **shadows},
         ),
         Stage(
@@ -231,6 +231,14 @@ def _collect_options(config: CampaignConfig, pool: str, policy: str) -> dict[str
         for number in range(count(row))
     ]
     return {"policy": policy, "episodes": episodes}
+
+
+def _trigger_options(config: CampaignConfig, triggers: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "spec": config.spec,
+        "triggers": dict(triggers),
+        "cooldown_s": config.clips.cooldown_s,
+    }
 
 
 def _train_options(config: CampaignConfig, name: str, *, first: bool) -> dict[str, Any]:

@@ -37,6 +37,11 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "doctor": "fleetloop.loop.commands.doctor:doctor",
         "gallery": "fleetloop.loop.commands.gallery:gallery",
         "tour": "fleetloop.loop.commands.tour:tour",
+        "loop": "fleetloop.loop.commands.loop:loop",
+        "rerun": "fleetloop.loop.commands.rerun:rerun",
+        "clips": "fleetloop.loop.commands.clips:clips",
+        "lineage": "fleetloop.loop.commands.lineage:lineage",
+        "diff": "fleetloop.loop.commands.lineage:diff",
         "list": "fleetloop.loop.commands.listing:list_names",
     },
 )

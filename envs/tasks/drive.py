@@ -125,7 +125,8 @@ class Drive:
 
     def advance(self, stage: Stage, robot: Robot, t_ns: int, until_ns: int) -> None:
         """Lets traffic drive to the end of the step, and pushes the steering now and then."""
-        self.world.advance(robot, self.sight.outline, t_ns, until_ns)
+        self.sight.refresh(robot, self._tally)
+        self.world.advance(self.sight.link, self.sight.outline, t_ns, until_ns)
         if self.config.disturbance > 0.0:
             self._disturb(robot, until_ns)
 
@@ -145,7 +146,7 @@ class Drive:
         before_m = tally.best_m
         self.sight.look(robot, tally)
         tally.best_m = max(tally.best_m, min(tally.here_m, route.length_m))
-        scene = self.sight.scene(robot)
+        scene = self.sight.scene()
         dt_s = self.world.step_s
         jerk_before = tally.before.copy()
         events = judge_instant(tally, route, scene, t_ns, dt_s, config.stuck_s)
@@ -197,7 +198,7 @@ class Drive:
         """See `drive_truth`; and `counts` of infractions in the order of `drive_referee.BAD`."""
         tally, route = self._tally, self.route
         self.sight.refresh(robot, tally)
-        return self.sight.truth(robot) | {
+        return self.sight.truth() | {
             "distance_to_go_m": np.array(route.length_m - tally.here_m),
             "travelled_m": np.array(tally.best_m),
             "route_completion": np.array(min(tally.best_m / route.length_m, 1.0)),

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.frames import Pose
 from fleetloop.envs.maps.ground_raster import Cover
 from fleetloop.envs.robots.base import Robot
 from fleetloop.envs.sensors.base import LinkState
 from fleetloop.envs.tasks.drive_referee import Scene2d, Tally
 from fleetloop.envs.tasks.drive_route import DriveRoute
 from fleetloop.envs.tasks.drive_truth import (
+    Viewpoint,
     actor_truth,
     gate_truth,
     into_base,
@@ -57,7 +57,8 @@ class Sight:
     def __init__(self, world: DriveWorld, route: DriveRoute, outline: Outline) -> None:
         self._world, self._route, self.outline = world, route, outline
         self.row = 0
-        self._base = Pose.identity()
+        self._base = Viewpoint(0.0, 0.0, 0.0, 1.0, 0.0)
+        self._link: LinkState | None = None
         self._truth: dict[str, npt.NDArray[Any]] = {}
         self._lead = (0.0, 0.0, False)
         self._bodies = np.zeros((0, 7))
@@ -67,6 +68,12 @@ class Sight:
     def in_base(self, points_m: Floats) -> Floats:
         """Points (n, 2) of the world in the frame of the base."""
         return into_base(points_m, self._base)
+
+    @property
+    def link(self) -> LinkState:
+        """The base's state when it was looked at."""
+        assert self._link is not None
+        return self._link
 
     def forget(self) -> None:
         """What was seen is no longer so: after a restore."""
@@ -79,10 +86,11 @@ class Sight:
 
     def look(self, robot: Robot, tally: Tally) -> None:
         """Finds the car on its route, and who is near; writes its place into the tally."""
-        link = robot.state().links["base"]
-        self._base = link.world_T_link
-        x, y = (float(value) for value in self._base.position_m[:2])
-        tally.here_m, tally.offset_m, self.row = self._route.locate(x, y, tally.here_m)
+        link = self._link = robot.state().links["base"]
+        pose = link.world_T_link
+        base = self._base = Viewpoint.of(pose)
+        located = self._route.locate(base.x_m, base.y_m, tally.here_m)
+        tally.here_m, tally.offset_m, self.row = located
         self._stale = False
         bodies, present = self._world.bodies()
         self._bodies, self._present = bodies, present
@@ -97,8 +105,8 @@ class Sight:
             self._route.gates, tally.here_m + self.outline.nose_x_m, self._world.signal_states,
             tally.stopped, self._busy(),
         )  # fmt: skip
-        heading = float(self._base.yaw_rad) - float(self._route.heading_rad[self.row])
-        forward = self._base.transform_vectors(np.array([1.0, 0.0, 0.0]))
+        heading = base.yaw_rad - float(self._route.heading_rad[self.row])
+        forward = pose.transform_vectors(np.array([1.0, 0.0, 0.0]))
         self._truth |= {
             "speed_m_s": np.array(float(forward @ link.twist.linear_m_s)),
             "accel_m_s2": np.array(float(forward @ link.acceleration_m_s2)),
@@ -115,25 +123,23 @@ class Sight:
             "outline_m": np.array(self.outline),
         }
 
-    def truth(self, robot: Robot) -> dict[str, npt.NDArray[Any]]:
+    def truth(self) -> dict[str, npt.NDArray[Any]]:
         """What `look` found."""
         return dict(self._truth)
 
-    def scene(self, robot: Robot) -> Scene2d:
+    def scene(self) -> Scene2d:
         """For the referee."""
-        base, outline = self._base, self.outline
-        link: LinkState = robot.state().links["base"]
-        yaw = float(base.yaw_rad)
+        base, outline, link = self._base, self.outline, self.link
         middle = 0.5 * (outline.nose_x_m + outline.tail_x_m)
-        x = float(base.position_m[0]) + middle * np.cos(yaw)
-        y = float(base.position_m[1]) + middle * np.sin(yaw)
+        x, y = base.x_m + middle * base.cosine, base.y_m + middle * base.sine
         half = 0.5 * (outline.nose_x_m - outline.tail_x_m)
-        level = into_base(link.acceleration_m_s2[None, :2] + base.position_m[:2], base)[0]
-        here = base.position_m[:2]
+        ax, ay = (float(value) for value in link.acceleration_m_s2[:2])
+        level = np.array([base.cosine * ax + base.sine * ay, base.cosine * ay - base.sine * ax])
+        here = np.array([base.x_m, base.y_m])
         fixed = self._world.obstacles
         near = np.abs(fixed[:, :2] - here).max(axis=1) - fixed[:, 3] < _NEAR_M
         return Scene2d(
-            ego=np.array([x, y, yaw, half, outline.half_width_m]),
+            ego=np.array([x, y, base.yaw_rad, half, outline.half_width_m]),
             front_m=outline.nose_x_m,
             speed_m_s=float(self._truth["speed_m_s"]),
             accel=level,
@@ -142,7 +148,7 @@ class Sight:
             present=self._present,
             fixed=fixed[near],
             on_road=self._world.cover_at(here) == Cover.ROAD,
-            against=self._against(here, yaw),
+            against=self._against(here, base.yaw_rad),
             states=self._world.signal_states,
             lead=self._lead,
         )

@@ -6,7 +6,8 @@ Arrays have a fixed size; what is not there is masked.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +32,32 @@ VEHICLE, PERSON, CYCLIST, BLOCKER = 0.0, 1.0, 2.0, 3.0
 _EVERY = round(PATH_STEP_M / STEP_M)
 
 
-def path_truth(route: DriveRoute, row: int, base: Pose) -> dict[str, npt.NDArray[Any]]:
+class Viewpoint(NamedTuple):
+    """The base seen from above."""
+
+    x_m: float
+    y_m: float
+    yaw_rad: float
+    cosine: float
+    sine: float
+
+    @classmethod
+    def of(cls, base: Pose) -> Viewpoint:
+        """From a pose."""
+        x, y, z, w = (float(value) for value in base.quaternion_xyzw)
+        yaw = math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        place = base.position_m
+        return cls(float(place[0]), float(place[1]), yaw, math.cos(yaw), math.sin(yaw))
+
+
+def path_truth(route: DriveRoute, row: int, base: Viewpoint) -> dict[str, npt.NDArray[Any]]:
     """The route ahead from a row of its line.
 
     `path_m` (PATH_POINTS, 2); `path_heading_rad`, `path_curvature_1_m`, `path_limit_m_s`
     (PATH_POINTS,), all `PATH_STEP_M` apart; places beyond the line's end repeat its last one.
     """
     rows = np.minimum(row + _EVERY * np.arange(PATH_POINTS), len(route.xyz_m) - 1)
-    yaw = float(base.yaw_rad)
-    heading = route.heading_rad[rows] - yaw
+    heading = route.heading_rad[rows] - base.yaw_rad
     return {
         "path_m": into_base(route.xyz_m[rows, :2], base),
         "path_heading_rad": (heading + np.pi) % (2.0 * np.pi) - np.pi,
@@ -48,17 +66,17 @@ def path_truth(route: DriveRoute, row: int, base: Pose) -> dict[str, npt.NDArray
     }
 
 
-def into_base(points_m: Floats, base: Pose) -> Floats:
-    """Points (n, 2) of the world, seen from above in the frame of the base."""
-    yaw = float(base.yaw_rad)
-    cosine, sine = np.cos(yaw), np.sin(yaw)
-    gap = points_m - base.position_m[:2]
-    return np.stack([cosine * gap[..., 0] + sine * gap[..., 1],
-                     cosine * gap[..., 1] - sine * gap[..., 0]], axis=-1)  # fmt: skip
+def into_base(points_m: Floats, base: Viewpoint) -> Floats:
+    """Points (..., 2) of the world, seen from above in the frame of the base."""
+    x, y = points_m[..., 0] - base.x_m, points_m[..., 1] - base.y_m
+    out = np.empty(points_m.shape)
+    out[..., 0] = base.cosine * x + base.sine * y
+    out[..., 1] = base.cosine * y - base.sine * x
+    return out
 
 
 def nearest_actors(
-    bodies: Floats, present: npt.NDArray[np.bool_], base: Pose
+    bodies: Floats, present: npt.NDArray[np.bool_], base: Viewpoint
 ) -> npt.NDArray[np.int64]:
     """Rows (ACTORS,) of the nearest of those who are there, -1 for none.
 
@@ -67,7 +85,7 @@ def nearest_actors(
         present: (n,).
         base: Of the car.
     """
-    away = np.hypot(bodies[:, 0] - base.position_m[0], bodies[:, 1] - base.position_m[1])
+    away = np.hypot(bodies[:, 0] - base.x_m, bodies[:, 1] - base.y_m)
     away = np.where(present & (away < ACTOR_REACH_M), away, np.inf)
     order = np.argsort(away, kind="stable")[:ACTORS]
     order = order[np.isfinite(away[order])]
@@ -77,7 +95,7 @@ def nearest_actors(
 
 
 def actor_truth(
-    bodies: Floats, rows: npt.NDArray[np.int64], future_world: Floats, base: Pose
+    bodies: Floats, rows: npt.NDArray[np.int64], future_world: Floats, base: Viewpoint
 ) -> dict[str, npt.NDArray[Any]]:
     """Who is near.
 
@@ -91,7 +109,7 @@ def actor_truth(
         base: Of the car.
     """
     valid = rows >= 0
-    yaw = float(base.yaw_rad)
+    yaw = base.yaw_rad
     actor = np.zeros((ACTORS, 7))
     future = np.zeros((ACTORS, STEPS, 3))
     if valid.any():

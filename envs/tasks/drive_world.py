@@ -20,7 +20,7 @@ from fleetloop.envs.maps.obstacles import obstacles_of
 from fleetloop.envs.maps.scenery.build import fill_scene
 from fleetloop.envs.maps.scenery.lights import SignalLights
 from fleetloop.envs.maps.signals import states_at
-from fleetloop.envs.robots.base import Robot
+from fleetloop.envs.sensors.base import LinkState
 from fleetloop.envs.stage import Stage
 from fleetloop.envs.tasks.drive_actors import VehicleActors
 from fleetloop.envs.tasks.drive_blockers import add_blockers, behind_blockers
@@ -28,7 +28,7 @@ from fleetloop.envs.tasks.drive_config import DriveConfig
 from fleetloop.envs.tasks.drive_future import STEP_S, STEPS, futures
 from fleetloop.envs.tasks.drive_lamps import night_lamps
 from fleetloop.envs.tasks.drive_people import PeopleActors
-from fleetloop.envs.tasks.drive_truth import BLOCKER
+from fleetloop.envs.tasks.drive_truth import BLOCKER, Viewpoint
 from fleetloop.envs.traffic.arrays import Roadway, roadway_of
 from fleetloop.envs.traffic.traffic import Traffic
 from fleetloop.envs.weather import Weather
@@ -116,12 +116,11 @@ class DriveWorld:
         self.step_s = 0.1
         self._nose_x_m = 2.3
 
-    def advance(self, robot: Robot, outline: Outline, t_ns: int, until_ns: int) -> None:
+    def advance(self, link: LinkState, outline: Outline, t_ns: int, until_ns: int) -> None:
         """Lets traffic drive to the end of a step, with the car where it is at the begin."""
         self._nose_x_m = outline.nose_x_m
-        link = robot.state().links["base"]
         base = link.world_T_link
-        yaw = float(base.yaw_rad)
+        yaw = Viewpoint.of(base).yaw_rad
         middle = 0.5 * (outline.nose_x_m + outline.tail_x_m)
         forward = np.array([np.cos(yaw), np.sin(yaw), 0.0])
         place = base.position_m + middle * forward

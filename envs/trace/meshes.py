@@ -6,6 +6,7 @@ leave the arrays when these are next asked for, so that scenes may change for ev
 
 from __future__ import annotations
 
+import heapq
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +26,7 @@ class MeshStore:
         self._meshes: list[Mesh | None] = []
         self._uses: list[int] = []
         self._numbers: dict[int, int] = {}  # id(mesh) -> number; the list keeps the mesh alive
+        self._free: list[int] = []  # a heap of numbers that were given back
         self._arrays: MeshArrays | None = None
 
     def acquire(self, mesh: Mesh) -> int:
@@ -44,6 +46,7 @@ class MeshStore:
         if self._uses[number] == 0:
             del self._numbers[id(self._meshes[number])]
             self._meshes[number] = None
+            heapq.heappush(self._free, number)
             self._arrays = None
 
     def mesh(self, number: int) -> Mesh:
@@ -60,9 +63,8 @@ class MeshStore:
         return self._arrays
 
     def _free_number(self) -> int:
-        for number, mesh in enumerate(self._meshes):
-            if mesh is None:
-                return number
+        if self._free:
+            return heapq.heappop(self._free)
         self._meshes.append(None)
         self._uses.append(0)
         return len(self._meshes) - 1

@@ -32,6 +32,7 @@ TASKS: Registry[type[Task]] = Registry(
         "fleetloop/Park-v0": "fleetloop.envs.tasks.park:Park",
         "fleetloop/HumanoidStand-v0": "fleetloop.envs.tasks.humanoid_stand:HumanoidStand",
         "fleetloop/HumanoidWalk-v0": "fleetloop.envs.tasks.humanoid_walk:HumanoidWalk",
+        "fleetloop/HumanoidCarry-v0": "fleetloop.envs.tasks.humanoid_carry:HumanoidCarry",
         "fleetloop/HumanoidWipe-v0": "fleetloop.envs.tasks.humanoid_wipe:HumanoidWipe",
     },
 )

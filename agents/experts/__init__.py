@@ -19,6 +19,7 @@ EXPERTS: Registry[type[Policy[Any]]] = Registry(
         "fleetloop/Park-v0": "fleetloop.agents.experts.park:ParkExpert",
         "fleetloop/HumanoidStand-v0": "fleetloop.agents.experts.humanoid_stand:HumanoidStandExpert",
         "fleetloop/HumanoidWalk-v0": "fleetloop.agents.experts.humanoid_walk:HumanoidWalkExpert",
+        "fleetloop/HumanoidCarry-v0": "fleetloop.agents.experts.humanoid_carry:HumanoidCarryExpert",
         "fleetloop/HumanoidWipe-v0": "fleetloop.agents.experts.humanoid_wipe:HumanoidWipeExpert",
     },
 )

@@ -16,6 +16,7 @@ from fleetloop.core.semantics import SemanticClass
 from fleetloop.core.spec import Field, Schema
 from fleetloop.core.types import Event
 from fleetloop.envs.homes.room import GROUND, Room, RoomConfig, build_room
+from fleetloop.envs.homes.route import find_route
 from fleetloop.envs.robots.base import Robot
 from fleetloop.envs.robots.humanoid.robot import Humanoid
 from fleetloop.envs.stage import Look, Stage
@@ -25,6 +26,10 @@ from fleetloop.envs.trace.shapes import Cylinder
 
 _OBSTACLES = 12
 _EDGE_M = 0.9
+_CLEARANCE_M = 0.45
+
+ROUTE = 160
+"""Points of the route in the truth; the last one is repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,7 @@ class HumanoidWalk:
         self._room = Room((0.0, 0.0), np.zeros((0, 5)))
         self._goal_m = np.zeros(2)
         self._last_m = 0.0
+        self._route_m = np.zeros((1, 2))
 
     @property
     def goal_schema(self) -> Schema:
@@ -87,6 +93,9 @@ class HumanoidWalk:
         self._goal_m = goal
         free = np.linspace(start, goal, 2)
         self._room = build_room(stage, config.room, rng, draws, free, (half_x, half_y))
+        self._route_m = find_route(
+            self._room.half_m, self._room.obstacles, start, goal, _CLEARANCE_M
+        )[-ROUTE:]
         mat = Look(shape=Cylinder(0.30, 0.004),
                    material=MATERIALS.get("sign_retro"), semantic=SemanticClass.FLOOR)  # fmt: skip
         stage.add("goal", Pose.of(float(goal[0]), float(goal[1]), 0.004), looks=[mat])
@@ -103,7 +112,7 @@ class HumanoidWalk:
             raise ConfigError(f"This task is made for a humanoid, not for {type(robot).__name__}.")
         distance = self._distance_m(robot)
         gained, self._last_m = self._last_m - distance, distance
-        touched = _touched(stage, robot)
+        touched = touched_by(stage, robot)
         events = []
         if robot.fall_cause:
             events.append(Event(t_ns=t_ns, kind="fall", detail={"cause": robot.fall_cause}))
@@ -135,12 +144,14 @@ class HumanoidWalk:
 
         `goal_m` (2,) and `position_m` (2,) in the world, `heading_rad`, `distance_m`,
         `room_half_m` (2,), `obstacles` (12, 5): x, y, half x, half y, yaw of upright boxes in the
-        world, zeros where there is none.
+        world, zeros where there is none; `route_m` (ROUTE, 2), a way round them in the world.
         """
         pose = robot.state().links["base"].world_T_link
         obstacles = np.zeros((_OBSTACLES, 5))
         found = self._room.obstacles[:_OBSTACLES]
         obstacles[: len(found)] = found
+        route = np.repeat(self._route_m[-1:], ROUTE, axis=0)
+        route[: len(self._route_m)] = self._route_m
         return {
             "goal_m": self._goal_m.copy(),
             "position_m": pose.position_m[:2].copy(),
@@ -148,6 +159,7 @@ class HumanoidWalk:
             "distance_m": np.array(self._distance_m(robot)),
             "room_half_m": np.array(self._room.half_m),
             "obstacles": obstacles,
+            "route_m": route,
         }
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
@@ -180,11 +192,11 @@ class HumanoidWalk:
         return np.stack([c * gaps[:, 0] + s * gaps[:, 1], c * gaps[:, 1] - s * gaps[:, 0]], axis=1)
 
 
-def _touched(stage: Stage, robot: Humanoid) -> str:
-    """Name of something other than the ground that the robot touches, or nothing."""
-    body = robot.articulation.body
-    for contact in stage.world.contacts(body):
-        if contact.other == body or contact.distance_m >= 0.0:
+def touched_by(stage: Stage, robot: Humanoid) -> str:
+    """Name of something the robot touches, but for the ground and what it holds, or nothing."""
+    own = robot.holding.bodies
+    for contact in stage.world.contacts(robot.body):
+        if contact.other in own or contact.distance_m >= 0.0:
             continue
         other = stage.name_of_body(contact.other)
         if other != GROUND:

@@ -96,6 +96,11 @@ class Control:
         return self._rest
 
     @property
+    def openings_m(self) -> FloatArray:
+        """How far the fingers of both hands are sent from the middle, (2,)."""
+        return self._wanted[2:4]
+
+    @property
     def load_kg(self) -> FloatArray:
         """What it thinks both hands carry, (2,), from its wrists."""
         return np.maximum(self._load - _WEIGH_FROM_KG, 0.0) + np.where(

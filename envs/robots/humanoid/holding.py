@@ -20,6 +20,11 @@ from fleetloop.envs.stage import Stage, Thing
 HAND_COM_M = np.array([0.0, 0.0, -0.05])
 """Centre of mass in the hand's frame, to which the physics refers ties."""
 
+SMOOTH_S = 0.02
+"""Time constant by which brittle things feel forces."""
+
+_CONTROL_TICKS = 2
+
 GRIP_POINT_M = np.array([0.0, 0.0, -GRIP_M])
 """Point between the finger pads, hand's frame."""
 
@@ -34,6 +39,7 @@ class Held:
         mass_kg: Its mass.
         turns: Whether it swings about the grip, as a bag by its handle does.
         max_force_n: What the tie bears.
+        lets_go_m: Fingers that are sent farther apart than this from the middle let it fall.
     """
 
     thing: Thing
@@ -41,6 +47,7 @@ class Held:
     mass_kg: float
     turns: bool = False
     max_force_n: float = 200.0
+    lets_go_m: float = 0.035
 
 
 class Holding:
@@ -59,6 +66,8 @@ class Holding:
         self._known: list[Held] = []
         # Velocities of the centres of mass after the last two ticks.
         self._velocity_m_s = np.zeros((2, 2, 3))
+        # Knocks on what both hands hold: smoothed, and the largest since the last action.
+        self._knocks_n = np.zeros((2, 2))
 
     @property
     def bodies(self) -> frozenset[int]:
@@ -100,11 +109,14 @@ class Holding:
         return hand @ Pose(GRIP_POINT_M - held.body_m, np.array([0.0, 0.0, 0.0, 1.0]))
 
     def contact_wrench(self, side: int) -> FloatArray:
-        """Sum of the contact forces of the outside on what a hand holds, (6,), as of a body."""
+        """Sum of the contact forces on what a hand holds, (6,), as of a body; once a tick."""
         held = self._held[side]
         if held is None or held.thing.body is None:
             return np.zeros(6)
-        return self._stage.bullet.contact_wrench(held.thing.body, self.bodies)
+        # Of its own hand's links it feels nothing, see `_links`; a leg that knocks it counts.
+        wrench = self._stage.bullet.contact_wrench(held.thing.body)
+        self._knock(side, float(np.linalg.norm(wrench[:3])))
+        return wrench
 
     def load_wrench(self, side: int) -> FloatArray:
         """What weight and inertia of what is held put on the hand, (6,), as of a body."""
@@ -127,10 +139,29 @@ class Holding:
                 self._velocity_m_s[1, side] = self._velocity_m_s[0, side]
                 self._velocity_m_s[0, side], _ = self._stage.world.com_velocity(held.thing.body)
 
+    @property
+    def knock_n(self) -> FloatArray:
+        """Largest contact forces on what both hands hold since the last action, 20 ms mean, (2,)."""
+        return np.asarray(self._knocks_n[1].copy())
+
+    def begin(self, openings_m: FloatArray) -> None:
+        """A new action: peaks start anew, and what the fingers let go of falls."""
+        self._knocks_n[1] = 0.0
+        for side, held in enumerate(self._held):
+            if held is not None and openings_m[side] > held.lets_go_m:
+                self.release(side)
+
+    def _knock(self, side: int, force_n: float) -> None:
+        dt_s = self._stage.world.rate.dt_s
+        mean = self._knocks_n[0, side]
+        mean += _CONTROL_TICKS * dt_s / (_CONTROL_TICKS * dt_s + SMOOTH_S) * (force_n - mean)
+        self._knocks_n[0, side] = mean
+        self._knocks_n[1, side] = max(self._knocks_n[1, side], mean)
+
     def snapshot(self) -> FloatArray:
-        """All that changes, (14,)."""
+        """All that changes, (18,)."""
         numbers = [-1 if h is None else self._number(h) for h in self._held]
-        return np.concatenate([numbers, self._velocity_m_s.ravel()])
+        return np.concatenate([numbers, self._velocity_m_s.ravel(), self._knocks_n.ravel()])
 
     def restore(self, snapshot: FloatArray) -> None:
         """Goes back, after the world was restored."""
@@ -141,7 +172,8 @@ class Holding:
                 self.release(side)
                 if wanted is not None and wanted.thing.body is not None:
                     self._hold(side, wanted, wanted.thing.body)
-        self._velocity_m_s = snapshot[2:].reshape(2, 2, 3).copy()
+        self._velocity_m_s = snapshot[2:14].reshape(2, 2, 3).copy()
+        self._knocks_n = snapshot[14:].reshape(2, 2).copy()
 
     def _number(self, held: Held) -> int:
         return next(n for n, known in enumerate(self._known) if known is held)
@@ -166,8 +198,6 @@ class Pressing:
         row: Sum over time and duration of both forces, peaks, smoothed forces, (7,).
     """
 
-    SMOOTH_S = 0.02
-
     def __init__(self) -> None:
         self.row = np.zeros(7)
 
@@ -180,7 +210,7 @@ class Pressing:
         row = self.row
         row[0:2] += dt_s * felt_n
         row[2] += dt_s
-        row[5:7] += dt_s / (dt_s + self.SMOOTH_S) * (felt_n - row[5:7])
+        row[5:7] += dt_s / (dt_s + SMOOTH_S) * (felt_n - row[5:7])
         np.maximum(row[3:5], row[5:7], out=row[3:5])
 
     @property

@@ -93,6 +93,11 @@ class Humanoid:
         return self._pressing
 
     @property
+    def body(self) -> int:
+        """Its number in the world."""
+        return self._body.body
+
+    @property
     def articulation(self) -> Articulation:
         """Its body in the world."""
         return self._body
@@ -139,6 +144,7 @@ class Humanoid:
         """Takes an action of the configured mode."""
         self._control.command(action.astype(np.float64))
         self._pressing.begin()
+        self._holding.begin(self._control.openings_m)
 
     def before_tick(self) -> None:
         """Thinks at every second tick, and drives the joints at every one."""

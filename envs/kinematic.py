@@ -10,7 +10,7 @@ costs microseconds. Ground planes touch nobody here: robots know what they stand
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,9 @@ from fleetloop.core.frames import FloatArray, Pose, rotate
 from fleetloop.envs.bodies import Contact, Part, Substance, WorldSnapshot
 from fleetloop.envs.overlap import PART, overlapping
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Plane, Sphere
+
+
+_SINK_M = 0.05  # a point may have sunk this far into what bears it
 
 
 @dataclass(slots=True)
@@ -164,6 +167,32 @@ class KinematicWorld:
             )
             for row in found
         ]
+
+    def support_m(self, point_m: FloatArray, but: Collection[int] = ()) -> float:
+        """Height of the highest part under a point, or -inf where there is none.
+
+        Args:
+            point_m: (3,), world.
+            but: Bodies that do not count.
+        """
+        if len(self._table) != len(self._parts):
+            self._table = np.array(self._parts, PART)
+        best = -np.inf
+        for row in self._table:
+            body = int(row["body"])
+            if body in but:
+                continue
+            position, quaternion = self.pose(body)
+            x, y, _ = rotate(quaternion * [-1.0, -1.0, -1.0, 1.0], point_m - position)
+            x, y = x - row["x_m"], y - row["y_m"]
+            c, s = np.cos(row["yaw_rad"]), np.sin(row["yaw_rad"])
+            x, y = c * x + s * y, c * y - s * x
+            half_x, half_y = row["half_x_m"], row["half_y_m"]
+            inside = abs(x) <= half_x and abs(y) <= half_y if half_y else np.hypot(x, y) <= half_x
+            top = position[2] + row["z_m"] + row["half_z_m"]
+            if inside and best < top <= point_m[2] + _SINK_M:
+                best = float(top)
+        return best
 
     def snapshot(self) -> WorldSnapshot:
         """Copies where everything is."""

@@ -249,4 +249,3 @@ def _humanoid(robot: Robot) -> Humanoid:
     if not isinstance(robot, Humanoid):
         raise ConfigError(f"This task is made for a humanoid, not for {type(robot).__name__}.")
     return robot
-

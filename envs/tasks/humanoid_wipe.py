@@ -161,7 +161,7 @@ class HumanoidWipe:
         """Puts the sponge into the right hand."""
         body = _humanoid(robot)
         assert self._sponge is not None
-        body.give(RIGHT, Held(thing=self._sponge, body_m=SPONGE_GRIP_M, mass_kg=0.03))
+        body.give(RIGHT, Held(thing=self._sponge, body_m=SPONGE_GRIP_M, mass_kg=0.03, drop_m=0.065))
 
     def judge(self, stage: Stage, robot: Robot, t_ns: int) -> Verdict:
         """Rewards what was wiped with the right force; ends when clean, broken, pushed, fallen."""

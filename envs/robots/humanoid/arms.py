@@ -22,7 +22,7 @@ from fleetloop.envs.robots.humanoid.links import GRIP_M, SIDES
 from fleetloop.envs.trace.jit import inline, kernel
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 
 HAND_SPEED_M_S = 0.6
 PRESSING_SPEED_M_S = 0.2
@@ -107,6 +107,16 @@ def move_arms(
         q, dq: References of all joints and their speeds.
         dt: Length of the tick.
     """
+    arms_tick(
+        tree, plan, limits, goal, press, felt, openings, neck, hands, speeds, smooth, q, dq, dt
+    )
+
+
+@inline
+def arms_tick(
+    tree, plan, limits, goal, press, felt, openings, neck, hands, speeds, smooth, q, dq, dt
+):
+    """As `move_arms`, for other kernels."""
     rows, fingers, neck_joints, trunk, straight = plan
     before = q.copy()
     for h in range(2):

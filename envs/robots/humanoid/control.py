@@ -13,6 +13,8 @@ from fleetloop.envs.robots.humanoid import actions
 from fleetloop.envs.robots.humanoid import walker_state as places
 from fleetloop.envs.robots.humanoid.arms import ArmPlan, grips_at, move_arms, reach_limits
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
+from fleetloop.envs.robots.humanoid.glide import glide
+from fleetloop.envs.robots.humanoid.holding import SMOOTH_S
 from fleetloop.envs.robots.humanoid.kinematics import Motion, Tree, base_rows, move
 from fleetloop.envs.robots.humanoid.links import SIDES, LinkSpec
 from fleetloop.envs.robots.humanoid.params import HumanoidParams
@@ -96,9 +98,24 @@ class Control:
         return self._rest
 
     @property
+    def hands_m(self) -> FloatArray:
+        """Where both grips are sent just now, base frame, (2, 3)."""
+        return self._hands
+
+    @property
+    def posture(self) -> FloatArray:
+        """References of all joints but the legs', which glide writes, (n,)."""
+        return self._posture
+
+    @property
     def openings_m(self) -> FloatArray:
         """How far the fingers of both hands are sent from the middle, (2,)."""
         return self._wanted[2:4]
+
+    @property
+    def own_kg(self) -> float:
+        """Mass of the body without what it holds."""
+        return self._own_kg
 
     @property
     def load_kg(self) -> FloatArray:
@@ -155,6 +172,27 @@ class Control:
             self._tree.arrays, self._motion.arrays, self._body, self._gains, self.walker, q, dq,
             gyro, accel, feet, actions.speeds(self._action), self._residual, GRAVITY_M_S2,
             self._dt_s, self.drive,
+        )  # fmt: skip
+
+    def glide(
+        self,
+        base: FloatArray,
+        lag_s: FloatArray,
+        reached: FloatArray,
+        support_m: FloatArray,
+        drops_m: FloatArray,
+        pressing: FloatArray,
+        stiffness_n_m: float,
+        start_s: float,
+        ticks: int,
+    ) -> None:
+        """Does some control ticks without an engine, see `glide.glide`."""
+        wanted = self._wanted
+        glide(
+            self._tree.arrays, self._arms.arrays, self._reach, self._goal, wanted, self._hands,
+            self._hand_speeds, self._feel, self._posture, self._speeds, base, lag_s, reached,
+            actions.speeds(self._action), support_m, drops_m, pressing, stiffness_n_m, SMOOTH_S,
+            start_s, ticks, self._dt_s,
         )  # fmt: skip
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:

@@ -7,15 +7,27 @@ a force, and who made it takes it away when the fingers let go.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetloop.core.errors import StateError
-from fleetloop.core.frames import FloatArray, Pose, cross, rotate
-from fleetloop.envs.articulation import Articulation
+from fleetloop.core.frames import (
+    FloatArray,
+    Pose,
+    cross,
+    quaternion_from_rotation_vector,
+    quaternion_multiply,
+    rotate,
+)
+from fleetloop.envs.robots.humanoid.glide import swing
 from fleetloop.envs.robots.humanoid.links import GRIP_M, SIDES
 from fleetloop.envs.stage import Stage, Thing
+
+if TYPE_CHECKING:
+    from fleetloop.envs.articulation import Articulation
 
 HAND_COM_M = np.array([0.0, 0.0, -0.05])
 """Centre of mass in the hand's frame, to which the physics refers ties."""
@@ -24,6 +36,10 @@ SMOOTH_S = 0.02
 """Time constant by which brittle things feel forces."""
 
 _CONTROL_TICKS = 2
+GRAVITY_M_S2 = 9.80665
+_BAG_INERTIA = 1.15  # a bag's pendulum is so much longer than from its grip to its middle
+_BAG_DAMPING_1_S = 0.35
+_KNOCK_N_M = 4000.0  # force of a knock without an engine, by its depth
 
 GRIP_POINT_M = np.array([0.0, 0.0, -GRIP_M])
 """Point between the finger pads, hand's frame."""
@@ -39,6 +55,7 @@ class Held:
         mass_kg: Its mass.
         turns: Whether it swings about the grip, as a bag by its handle does.
         max_force_n: What the tie bears.
+        drop_m: How far below the grip it ends.
         lets_go_m: Fingers that are sent farther apart than this from the middle let it fall.
     """
 
@@ -48,6 +65,7 @@ class Held:
     turns: bool = False
     max_force_n: float = 200.0
     lets_go_m: float = 0.035
+    drop_m: float = 0.0
 
 
 class Holding:
@@ -55,12 +73,18 @@ class Holding:
 
     Args:
         stage: Where.
-        body: The robot's.
+        number: The robot's body in the world.
+        body: The same with its joints, where there is an engine.
     """
 
-    def __init__(self, stage: Stage, body: Articulation) -> None:
+    def __init__(self, stage: Stage, number: int, body: Articulation | None) -> None:
         self._stage = stage
+        self._number = number
         self._body = body
+        # Without an engine: tilts of what swings, their rates, and the grip's last velocity.
+        self._swing = np.zeros((2, 4))
+        self._grip_m_s = np.zeros((2, 3))
+        self._grip_m = np.zeros((2, 3))
         self._held: list[Held | None] = [None, None]
         self._ties: list[int] = [-1, -1]
         self._known: list[Held] = []
@@ -73,7 +97,7 @@ class Holding:
     def bodies(self) -> frozenset[int]:
         """The robot's own and those of all that is held."""
         held = [h.thing.body for h in self._held if h is not None and h.thing.body is not None]
-        return frozenset([self._body.body, *held])
+        return frozenset([self._number, *held])
 
     def of(self, side: int) -> Held | None:
         """What a hand holds; 0 is the left one."""
@@ -93,6 +117,10 @@ class Holding:
             self._known.append(held)
         linear, _ = self._stage.world.com_velocity(held.thing.body)
         self._velocity_m_s[:, side] = linear
+        self._swing[side] = 0.0
+        self._grip_m_s[side] = 0.0
+        grip = Pose(*self._stage.world.pose(held.thing.body)).transform_points(held.body_m)
+        self._grip_m[side] = grip
         self._hold(side, held, held.thing.body)
 
     def release(self, side: int) -> None:
@@ -100,8 +128,9 @@ class Holding:
         held = self._held[side]
         if held is None or held.thing.body is None:
             return
-        self._body.detach(self._ties[side])
-        self._body.ignore(held.thing.body, self._links(side), ignored=False)
+        if self._body is not None:
+            self._body.detach(self._ties[side])
+            self._body.ignore(held.thing.body, self._links(side), ignored=False)
         self._held[side], self._ties[side] = None, -1
 
     def grip_pose(self, hand: Pose, held: Held) -> Pose:
@@ -113,6 +142,8 @@ class Holding:
         held = self._held[side]
         if held is None or held.thing.body is None:
             return np.zeros(6)
+        if self._body is None:
+            return np.zeros(6)
         # Of its own hand's links it feels nothing, see `_links`; a leg that knocks it counts.
         wrench = self._stage.bullet.contact_wrench(held.thing.body)
         self._knock(side, float(np.linalg.norm(wrench[:3])))
@@ -123,6 +154,9 @@ class Holding:
         held = self._held[side]
         if held is None or held.thing.body is None:
             return np.zeros(6)
+        if self._body is None:
+            force = np.array([0.0, 0.0, -held.mass_kg * GRAVITY_M_S2])
+            return np.concatenate([force, cross(self._grip_m[side], force)])
         world = self._stage.bullet
         force = held.mass_kg * (self._velocity_m_s[1, side] - self._velocity_m_s[0, side])
         force /= world.rate.dt_s
@@ -158,10 +192,51 @@ class Holding:
         self._knocks_n[0, side] = mean
         self._knocks_n[1, side] = max(self._knocks_n[1, side], mean)
 
+    def follow(self, hands: Sequence[Pose], ticks: int, dt_s: float) -> None:
+        """Moves what is held along, where there is no engine.
+
+        Args:
+            hands: Where both hands are after the ticks.
+            ticks, dt_s: How many went by, and how long each was.
+        """
+        span = ticks * dt_s
+        for side, held in enumerate(self._held):
+            if held is None or held.thing.body is None:
+                continue
+            grip = hands[side].transform_points(GRIP_POINT_M)
+            velocity = (grip - self._grip_m[side]) / span
+            accel = (velocity - self._grip_m_s[side]) / span
+            self._grip_m[side], self._grip_m_s[side] = grip, velocity
+            turn = hands[side].quaternion_xyzw
+            if held.turns:
+                length = float(held.body_m[2]) * _BAG_INERTIA
+                swing(self._swing[side], accel[:2], GRAVITY_M_S2, length, _BAG_DAMPING_1_S,
+                      ticks, dt_s)  # fmt: skip
+                level = Pose.of(0.0, 0.0, yaw_rad=float(hands[side].yaw_rad)).quaternion_xyzw
+                # A tilt along x is a turn about y, and back.
+                tilt = np.array([self._swing[side, 1], -self._swing[side, 0], 0.0])
+                turn = quaternion_multiply(quaternion_from_rotation_vector(tilt), level)
+            place = Pose(grip - rotate(turn, held.body_m), turn)
+            old, _ = self._stage.world.pose(held.thing.body)
+            self._stage.world.set_pose(held.thing.body, place)
+            linear = (place.position_m - old) / span
+            self._stage.world.set_com_velocity(held.thing.body, linear, np.zeros(3))
+            depths = [
+                -c.distance_m for c in self._stage.world.contacts(held.thing.body)
+                if c.other not in self.bodies
+            ]  # fmt: skip
+            if held.turns and depths:
+                self._knock(side, _KNOCK_N_M * max(depths))
+
+    def drops_m(self) -> FloatArray:
+        """How far below the grips the lowest point of what is held is, (2,)."""
+        return np.array([0.0 if h is None else h.drop_m for h in self._held])
+
     def snapshot(self) -> FloatArray:
-        """All that changes, (18,)."""
+        """All that changes, (38,)."""
         numbers = [-1 if h is None else self._number(h) for h in self._held]
-        return np.concatenate([numbers, self._velocity_m_s.ravel(), self._knocks_n.ravel()])
+        changing = (self._velocity_m_s, self._knocks_n, self._swing, self._grip_m_s, self._grip_m)
+        return np.concatenate([numbers, *(array.ravel() for array in changing)])
 
     def restore(self, snapshot: FloatArray) -> None:
         """Goes back, after the world was restored."""
@@ -173,13 +248,17 @@ class Holding:
                 if wanted is not None and wanted.thing.body is not None:
                     self._hold(side, wanted, wanted.thing.body)
         self._velocity_m_s = snapshot[2:14].reshape(2, 2, 3).copy()
-        self._knocks_n = snapshot[14:].reshape(2, 2).copy()
+        self._knocks_n = snapshot[14:18].reshape(2, 2).copy()
+        self._swing = snapshot[18:26].reshape(2, 4).copy()
+        self._grip_m_s, self._grip_m = snapshot[26:].reshape(2, 2, 3).copy()
 
     def _number(self, held: Held) -> int:
         return next(n for n, known in enumerate(self._known) if known is held)
 
     def _hold(self, side: int, held: Held, body: int) -> None:
         self._held[side] = held
+        if self._body is None:
+            return
         self._ties[side] = self._body.attach(
             f"{SIDES[side]}_hand", body, GRIP_POINT_M - HAND_COM_M, held.body_m,
             turns=held.turns, max_force_n=held.max_force_n,

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import StateError
-from fleetloop.core.frames import FloatArray, Pose, Twist, quaternion_from_rotation
+from fleetloop.core.errors import ConfigError, StateError
+from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_from_rotation
 from fleetloop.core.frames import rotation_from_quaternion as rotation_of
-from fleetloop.envs.articulation import Articulation
+from fleetloop.envs.bodies import Physics
 from fleetloop.envs.robots.base import ActionSpec, Rig
 from fleetloop.envs.robots.humanoid.actions import CONTROL_HZ, action_spec
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.control import Control
 from fleetloop.envs.robots.humanoid.holding import Held, Holding, Pressing
 from fleetloop.envs.robots.humanoid.kinematics import Motion, base_rows, move, tree_of
-from fleetloop.envs.robots.humanoid.links import SIDES, humanoid_links
+from fleetloop.envs.robots.humanoid.links import SIDES, LinkSpec, humanoid_links
 from fleetloop.envs.robots.humanoid.looks import humanoid_looks
 from fleetloop.envs.robots.humanoid.params import HumanoidParams, vary
+from fleetloop.envs.robots.humanoid.puppet import TURN, Puppet
 from fleetloop.envs.robots.humanoid.rigs import humanoid_rigs
 from fleetloop.envs.robots.humanoid.servo import drive_torques
-from fleetloop.envs.robots.humanoid.states import LinkStates
+from fleetloop.envs.robots.humanoid.states import LinkStates, quaternion_of
 from fleetloop.envs.robots.humanoid.urdf import urdf_text
 from fleetloop.envs.sensors.base import RobotState
 from fleetloop.envs.stage import Look, Stage, Thing
 
+if TYPE_CHECKING:
+    from fleetloop.envs.articulation import Articulation
+
 _SPINNING_FRICTION_M = 0.02
 _TOUCHED = tuple(f"{side}_{part}" for side in SIDES for part in ("foot", "hand", "finger", "thumb"))
+_FEET = [_TOUCHED.index(f"{side}_foot") for side in SIDES]
 _HANDS = [_TOUCHED.index(f"{side}_hand") for side in SIDES]
 
 
@@ -48,7 +53,9 @@ class Humanoid:
     """
 
     CONFIG: ClassVar[type[HumanoidConfig]] = HumanoidConfig
+    physics: ClassVar[tuple[Physics, ...]] = ("full", "fast")
     physics_hz: ClassVar[int] = 500
+    fast_physics_hz: ClassVar[int] = 50
 
     def __init__(self, config: HumanoidConfig) -> None:
         self.config = config
@@ -95,12 +102,18 @@ class Humanoid:
     @property
     def body(self) -> int:
         """Its number in the world."""
-        return self._body.body
+        return self._number
 
     @property
     def articulation(self) -> Articulation:
-        """Its body in the world."""
-        return self._body
+        """Its body in the world, with joints.
+
+        Raises:
+            StateError: There is none, as in fast physics.
+        """
+        if self._articulation is None:
+            raise StateError("The humanoid has no joints in fast physics: use physics='full'.")
+        return self._articulation
 
     def spawn(self, stage: Stage, world_T_base: Pose, rng: np.random.Generator) -> None:
         """Puts it on its feet, at rest, standing at ease.
@@ -114,20 +127,27 @@ class Humanoid:
         key = rng.integers(0, 2**63, 2, dtype=np.uint64)
         links = humanoid_links(self.params)
         self._tree = tree_of(links)
-        self._control = Control(
-            self.config, self.params, links, self._tree, key, stage.world.rate.dt_s
-        )
+        fast = stage.physics == "fast"
+        if fast and self.config.action_mode != "task":
+            raise ConfigError(
+                f"Fast physics has no {self.config.action_mode!r} mode, as it has no forces: use "
+                "action_mode='task', or physics='full'."
+            )
+        # Without an engine it thinks at every tick.
+        tick_s = stage.world.rate.dt_s / (Control.EVERY if fast else 1)
+        self._control = Control(self.config, self.params, links, self._tree, key, tick_s)
         world_T_pelvis = world_T_base @ Pose.of(0.0, 0.0, self._control.stand_height_m)
-        text = urdf_text("humanoid", links, damping_nm_s=self.params.joint_damping_nm_s)
-        self._body = Articulation(stage.bullet, text, world_T_pelvis, self._tree.joints)
-        self._body.reset_joints(self._control.ease)
-        for link in links:
-            spinning = _SPINNING_FRICTION_M if link.name.endswith("_foot") else 0.0
-            self._body.set_friction(link.name, link.friction, spinning=spinning)
         self._stage = stage
-        self._holding = Holding(stage, self._body)
         self._pressing = Pressing()
-        self._rows = {self._body.links[name]: row for row, name in enumerate(_TOUCHED)}
+        self._articulation: Articulation | None = None
+        self._puppet: Puppet | None = None
+        if fast:
+            self._puppet = Puppet(stage, self._control, self._tree, world_T_pelvis)
+            self._number = self._puppet.body
+        else:
+            self._articulation = self._load(stage, links, world_T_pelvis)
+            self._number = self._articulation.body
+        self._holding = Holding(stage, self._number, self._articulation)
         self._now, self._before = Motion.of(len(links)), Motion.of(len(links))
         self._joints = np.zeros((2, 3, len(self._tree.joints)))
         self._base = np.zeros((2, 6, 3))
@@ -140,11 +160,42 @@ class Humanoid:
         self._push = np.zeros(4)
         self._show(stage)
 
+    def _load(
+        self, stage: Stage, links: tuple[LinkSpec, ...], world_T_pelvis: Pose
+    ) -> Articulation:
+        """The body with its joints, at ease."""
+        # Not before it is needed: fast physics works where PyBullet is not installed.
+        from fleetloop.envs.articulation import Articulation
+
+        text = urdf_text("humanoid", links, damping_nm_s=self.params.joint_damping_nm_s)
+        body = Articulation(stage.bullet, text, world_T_pelvis, self._tree.joints)
+        body.reset_joints(self._control.ease)
+        for link in links:
+            spinning = _SPINNING_FRICTION_M if link.name.endswith("_foot") else 0.0
+            body.set_friction(link.name, link.friction, spinning=spinning)
+        self._rows = {body.links[name]: row for row, name in enumerate(_TOUCHED)}
+        return body
+
     def command(self, action: npt.NDArray[np.float32]) -> None:
         """Takes an action of the configured mode."""
         self._control.command(action.astype(np.float64))
         self._pressing.begin()
         self._holding.begin(self._control.openings_m)
+
+    def advance(self, ticks: int) -> None:
+        """Does some ticks, those of the world included."""
+        stage, puppet = self._on_stage(), self._puppet
+        if puppet is None:
+            for _ in range(ticks):
+                self.before_tick()
+                stage.world.step()
+                self.after_tick()
+            return
+        dt_s = stage.world.rate.dt_s
+        puppet.advance(ticks, self._holding.drops_m(), self._holding.bodies, self._pressing)
+        stage.kinematic.advance(ticks)
+        self._read_puppet(puppet, ticks * dt_s)
+        self._holding.follow([self.hand_pose(side) for side in range(2)], ticks, dt_s)
 
     def before_tick(self) -> None:
         """Thinks at every second tick, and drives the joints at every one."""
@@ -159,13 +210,13 @@ class Humanoid:
         drive_torques(
             control.drive, joints[0], joints[1], control.effort, control.speed, self._torques
         )
-        self._body.apply_torques(self._torques)
+        self.articulation.apply_torques(self._torques)
         if self._push[3] > 0.0:
             self._push[3] -= 1.0
             self._move(self._now, 0)
             row = self._tree.row("torso")
             place = self._now.position_m[row] + 0.2 * self._now.rotation[row, :, 2]
-            self._body.push("torso", self._push[:3], place)
+            self.articulation.push("torso", self._push[:3], place)
 
     def after_tick(self) -> None:
         """Reads what the tick did."""
@@ -179,7 +230,7 @@ class Humanoid:
         poses = {}
         for link in links:
             row = self._tree.row(link)
-            rotation = quaternion_from_rotation(self._now.rotation[row])
+            rotation = quaternion_of(self._now.rotation[row])
             poses[link] = (self._now.position_m[row].copy(), rotation)
         return poses
 
@@ -232,6 +283,7 @@ class Humanoid:
             "holding": self._holding.snapshot(),
             "torques": self._torques.copy(),
             "push": self._push.copy(),
+            "puppet": np.zeros(9) if self._puppet is None else self._puppet.base.copy(),
         }
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -246,13 +298,57 @@ class Humanoid:
         self._holding.restore(snapshot["holding"])
         self._torques = snapshot["torques"].copy()
         self._push = snapshot["push"].copy()
+        if self._puppet is not None:
+            self._puppet.base = snapshot["puppet"].copy()
+
+    def _read_puppet(self, puppet: Puppet, span_s: float) -> None:
+        """Joints and base after some ticks without an engine."""
+        before, now = self._joints[0].copy(), np.zeros_like(self._joints[0])
+        now[0] = self._control.posture
+        now[1] = (now[0] - before[0]) / span_s
+        base, last = puppet.base, self._base[0]
+        pose = puppet.pose
+        velocity = (pose.position_m - last[0]) / span_s
+        turning = np.array([0.0, 0.0, float(base[TURN])])
+        rows = base_rows(pose.position_m, pose.rotation, velocity, turning)
+        # The state before is that of a tick ago, for accelerations.
+        dt_s = self._on_stage().world.rate.dt_s
+        part = dt_s / span_s
+        self._joints[1] = now + part * (before - now)
+        self._base[1] = rows
+        self._base[1, 0] = rows[0] - dt_s * velocity
+        self._base[1, 4:6] = rows[4:6] + part * (last[4:6] - rows[4:6])
+        self._joints[0], self._base[0] = now, rows
+        world = self._on_stage().kinematic
+        world.place(self._number, pose.position_m, pose.quaternion_xyzw, velocity, turning)
+
+    def _puppet_wrenches(self, puppet: Puppet) -> FloatArray:
+        found = np.zeros((len(_TOUCHED), 6))
+        self._move(self._now, 0)
+        feet = [self._tree.row(f"{side}_foot") for side in SIDES]
+        mass_kg = self._control.own_kg + sum(
+            h.mass_kg for h in map(self._holding.of, range(2)) if h is not None
+        )
+        found[_FEET] = puppet.foot_wrenches(self._now.position_m[feet], mass_kg)
+        for side, hand in enumerate(_HANDS):
+            force = np.array([0.0, 0.0, self._pressing.row[5 + side]])
+            found[hand, :3] = force
+            found[hand, 3:] = cross(self.hand_pose(side).position_m, force)
+            found[hand] += self._holding.load_wrench(side)
+        return found
 
     def _read(self, slot: int) -> None:
-        reading = self._body.read_joints()
+        if self._puppet is not None:
+            pose, still = self._puppet.pose, np.zeros(3)
+            self._joints[slot] = 0.0
+            self._joints[slot, 0] = self._control.ease
+            self._base[slot] = base_rows(pose.position_m, pose.rotation, still, still)
+            return
+        reading = self.articulation.read_joints()
         self._joints[slot] = reading.position, reading.velocity, reading.torque
         world = self._on_stage().world
-        position, quaternion = world.pose(self._body.body)
-        linear, angular = world.com_velocity(self._body.body)
+        position, quaternion = world.pose(self._number)
+        linear, angular = world.com_velocity(self._number)
         self._base[slot] = base_rows(position, rotation_of(quaternion), linear, angular)
 
     def _move(self, motion: Motion, slot: int) -> None:
@@ -262,8 +358,10 @@ class Humanoid:
     def _contact_wrenches(self) -> FloatArray:
         """Of feet and hands after the last tick; read once a tick, since a restore forgets them."""
         tick = self._on_stage().world.tick
+        if self._wrench_tick != tick and self._puppet is not None:
+            self._wrenches, self._wrench_tick = self._puppet_wrenches(self._puppet), tick
         if self._wrench_tick != tick:
-            found = self._body.contact_wrenches(self._rows, len(_TOUCHED))
+            found = self.articulation.contact_wrenches(self._rows, len(_TOUCHED))
             for side, hand in enumerate(_HANDS):
                 # A wrist feels all that is beyond it.
                 found[hand] += found[hand + 1] + found[hand + 2]
@@ -277,8 +375,7 @@ class Humanoid:
         """Where a hand is; 0 is the left one."""
         row = self._tree.row(f"{SIDES[side]}_hand")
         self._move(self._now, 0)
-        return Pose(self._now.position_m[row].copy(),
-                    quaternion_from_rotation(self._now.rotation[row]))  # fmt: skip
+        return Pose(self._now.position_m[row].copy(), quaternion_of(self._now.rotation[row]))
 
     def give(self, side: int, held: Held) -> None:
         """Puts a thing into a hand, wherever it was, and ties it there."""
@@ -300,7 +397,7 @@ class Humanoid:
                 continue
             pose = Pose(self._now.position_m[row], quaternions[row])
             title = "robot" if first is None else f"robot_{name}"
-            body = self._body.body if first is None else None
+            body = self._number if first is None else None
             thing = stage.add(title, pose, looks=looks[name], of=first, body=body)
             first = first or thing
             shells.append((thing, row))

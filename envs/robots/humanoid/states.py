@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_from_rotation
+from fleetloop.core.frames import FloatArray, Pose, Twist, cross
 from fleetloop.envs.robots.humanoid.kinematics import Motion, Tree
 from fleetloop.envs.sensors.base import LinkState
+
+
+def quaternion_of(rotation: FloatArray) -> FloatArray:
+    """Quaternion xyzw (4,) of one rotation matrix, w >= 0; quicker than the one for many.
+
+    By the largest of the four, as [Shepperd 1978, "Quaternion from rotation matrix"].
+    """
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    four = (1.0 + a - e - i, 1.0 - a + e - i, 1.0 - a - e + i, 1.0 + a + e + i)
+    most = max(range(4), key=four.__getitem__)
+    if most == 3:
+        row = (h - f, c - g, d - b, four[3])
+    elif most == 0:
+        row = (four[0], b + d, c + g, h - f)
+    elif most == 1:
+        row = (b + d, four[1], f + h, c - g)
+    else:
+        row = (c + g, f + h, four[2], d - b)
+    scale = 0.5 / math.sqrt(four[most])
+    if row[3] < 0.0:
+        scale = -scale
+    return np.array([scale * part for part in row])
 
 
 class LinkStates(Mapping[str, LinkState]):
@@ -43,7 +66,7 @@ class LinkStates(Mapping[str, LinkState]):
             force = wrench[:3].copy()
             torque = wrench[3:] - cross(position, force)
         return LinkState(
-            world_T_link=Pose(position, quaternion_from_rotation(now.rotation[row])),
+            world_T_link=Pose(position, quaternion_of(now.rotation[row])),
             twist=Twist(now.velocity_m_s[row].copy(), now.angular_rad_s[row].copy()),
             acceleration_m_s2=(now.velocity_m_s[row] - before.velocity_m_s[row]) / self._dt_s,
             angular_acceleration_rad_s2=(now.angular_rad_s[row] - before.angular_rad_s[row])

@@ -22,7 +22,6 @@ from fleetloop.envs.bodies import Contact, Part, Substance, WorldSnapshot
 from fleetloop.envs.overlap import PART, overlapping
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Plane, Sphere
 
-
 _SINK_M = 0.05  # a point may have sunk this far into what bears it
 
 

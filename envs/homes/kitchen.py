@@ -37,7 +37,7 @@ def build_counter(stage: Stage, place: Pose, rng: np.random.Generator) -> FloatA
     work = length - _FRIDGE_M
     middle = 0.5 * depth
     fridge = -0.5 * length + 0.5 * _FRIDGE_M
-    bench = fridge + 0.5 * (length - 0.0)
+    bench = fridge + 0.5 * length
     looks = [
         _look(Box((0.5 * depth - 0.01, 0.5 * work, 0.5 * height - 0.06)), white,
               SemanticClass.CABINET, middle - 0.01, bench, 0.5 * height + 0.02),
@@ -55,7 +55,7 @@ def build_counter(stage: Stage, place: Pose, rng: np.random.Generator) -> FloatA
     for k in range(3):
         y = bench + (k - 1) * work / 3.0
         looks.append(_look(Box((0.008, 0.5 * work / 3.0 - 0.008, 0.5 * height - 0.09)), white,
-                           SemanticClass.CABINET, depth - 0.012, y, 0.5 * height + 0.0))  # fmt: skip
+                           SemanticClass.CABINET, depth - 0.012, y, 0.5 * height))  # fmt: skip
         looks.append(_look(Box((0.012, 0.08, 0.006)), steel, SemanticClass.CABINET, depth + 0.006,
                            y, height - 0.16))  # fmt: skip
     solid = Part(shape=Box((0.5 * depth, 0.5 * length, 0.5 * height)),

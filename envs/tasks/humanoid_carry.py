@@ -113,7 +113,7 @@ class HumanoidCarry:
         start = np.array([-hx + 0.7, door_y])
         self._goal_m = np.array([hx - COUNTER_M[0] - 0.55, kitchen_y + 0.3])
         front = hx - COUNTER_M[0]
-        free = [start, self._goal_m, start + [0.6, 0.0]]
+        free = [start, self._goal_m, np.array([start[0] + 0.6, door_y])]
         free += [np.array([front + 0.3, kitchen_y + k]) for k in (-1.2, -0.6, 0.0, 0.6, 1.2)]
         room = build_room(stage, config.room, rng, draws, np.array(free), (hx, hy))
         counter = build_counter(stage, Pose.of(hx, kitchen_y, yaw_rad=math.pi), rng)

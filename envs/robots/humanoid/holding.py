@@ -175,7 +175,7 @@ class Holding:
 
     @property
     def knock_n(self) -> FloatArray:
-        """Largest contact forces on what both hands hold since the last action, 20 ms mean, (2,)."""
+        """Largest smoothed contact forces on what both hands hold since the last action, (2,)."""
         return np.asarray(self._knocks_n[1].copy())
 
     def begin(self, openings_m: FloatArray) -> None:
@@ -234,7 +234,7 @@ class Holding:
 
     def snapshot(self) -> FloatArray:
         """All that changes, (38,)."""
-        numbers = [-1 if h is None else self._number(h) for h in self._held]
+        numbers = [-1 if h is None else self._place_of(h) for h in self._held]
         changing = (self._velocity_m_s, self._knocks_n, self._swing, self._grip_m_s, self._grip_m)
         return np.concatenate([numbers, *(array.ravel() for array in changing)])
 
@@ -252,7 +252,7 @@ class Holding:
         self._swing = snapshot[18:26].reshape(2, 4).copy()
         self._grip_m_s, self._grip_m = snapshot[26:].reshape(2, 2, 3).copy()
 
-    def _number(self, held: Held) -> int:
+    def _place_of(self, held: Held) -> int:
         return next(n for n, known in enumerate(self._known) if known is held)
 
     def _hold(self, side: int, held: Held, body: int) -> None:

@@ -31,7 +31,8 @@ def build_counter(stage: Stage, place: Pose, rng: np.random.Generator) -> FloatA
         It as an obstacle row: x, y, half x, half y, yaw.
     """
     depth, length, height = COUNTER_M
-    white = replace(MATERIALS.get("plastic"), color=tuple(rng.uniform(0.35, 0.65, 3).tolist()))
+    red, green, blue = rng.uniform(0.35, 0.65, 3).tolist()
+    white = replace(MATERIALS.get("plastic"), color=(red, green, blue))
     stone = replace(MATERIALS.get("tile"), color=(0.16, 0.16, 0.17), roughness=0.2)
     steel = MATERIALS.get("metal")
     work = length - _FRIDGE_M
@@ -86,9 +87,8 @@ def build_bag(
 ) -> Thing:
     """Adds a shopping bag with something in it and two handles that meet at its grip."""
     hx, hy, hz = BAG_HALF_M
-    paper = replace(MATERIALS.get("cloth"), color=tuple(
-        ((0.42, 0.27, 0.14), (0.08, 0.25, 0.12), (0.45, 0.08, 0.06))[int(rng.integers(3))]
-    ))  # fmt: skip
+    papers = ((0.42, 0.27, 0.14), (0.08, 0.25, 0.12), (0.45, 0.08, 0.06))
+    paper = replace(MATERIALS.get("cloth"), color=papers[int(rng.integers(3))])
     looks = [_look(Box((hx, hy, hz)), paper, SemanticClass.BAG, 0.0, 0.0, 0.0)]
     rise = float(BAG_GRIP_M[2]) - hz
     for side in (1.0, -1.0):
@@ -99,8 +99,8 @@ def build_bag(
         ))  # fmt: skip
     for number in range(3):
         x, y = float(rng.uniform(-0.09, 0.09)), float(rng.uniform(-0.03, 0.03))
-        color = tuple(rng.uniform(0.05, 0.6, 3).tolist())
-        thing = replace(MATERIALS.get("plastic"), color=color)
+        red, green, blue = rng.uniform(0.05, 0.6, 3).tolist()
+        thing = replace(MATERIALS.get("plastic"), color=(red, green, blue))
         tall = 0.02 + 0.015 * number
         looks.append(_look(Cylinder(0.03, tall), thing, SemanticClass.BOTTLE, x, y, hz + tall))
     inertia = mass_kg / 3.0 * np.array([hy * hy + hz * hz, hx * hx + hz * hz, hx * hx + hy * hy])

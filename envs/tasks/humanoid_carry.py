@@ -124,7 +124,9 @@ class HumanoidCarry:
         )[-ROUTE:]  # fmt: skip
         self._mass_kg = float(rng.uniform(*config.mass_kg))
         self._crush_n = float(rng.uniform(*config.crush_n))
-        self._bag = build_bag(stage, "bag", Pose.of(*start, 0.6), self._mass_kg, rng)
+        self._bag = build_bag(
+            stage, "bag", Pose.of(float(start[0]), float(start[1]), 0.6), self._mass_kg, rng
+        )
         turn = float(rng.uniform(-0.5, 0.5))
         draws |= {
             "bag_kg": self._mass_kg, "crush_n": self._crush_n, "start_m": start.tolist(),
@@ -152,7 +154,7 @@ class HumanoidCarry:
         touched = touched_by(stage, body)
         causes = {
             f"fall_{body.fall_cause}": bool(body.fall_cause),
-            "dropped": self._gap_m(stage, body) > config.drop_m,
+            "dropped": (body.holding.of(RIGHT) is None or self._gap_m(stage, body) > config.drop_m),
             "crushed": knock > self._crush_n,
             "collision": bool(touched),
         }
@@ -165,9 +167,10 @@ class HumanoidCarry:
         swing = self._swing_rad(stage)
         events = []
         if cause:
-            detail = {"with": touched, "knock_n": round(knock, 2), "bag_kg": self._mass_kg}
             kind = "arrived" if done else cause
-            events.append(Event(t_ns=t_ns, kind=kind, detail=detail))
+            events.append(Event(t_ns=t_ns, kind=kind, detail={
+                "with": touched, "knock_n": round(knock, 2), "bag_kg": self._mass_kg,
+            }))  # fmt: skip
         return Verdict(
             reward_terms={
                 "progress": gained,

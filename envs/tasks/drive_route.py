@@ -131,7 +131,12 @@ def draw_route(
     best: DriveRoute | None = None
     off_m = np.inf
     for _ in range(_TRIES):
-        start, end = (int(n) for n in rng.integers(0, len(spawns), 2))
+        # The destination first: of a map in pieces, only places from which it can be reached count.
+        end, pick = int(rng.integers(len(spawns))), float(rng.uniform())
+        reach = np.flatnonzero(np.isfinite(router.field(int(spawns.lane[end]))[spawns.lane]))
+        if len(reach) == 0:
+            continue
+        start = int(reach[int(pick * len(reach))])
         found = router.route(int(spawns.lane[start]), int(spawns.lane[end]))
         if found is None:
             continue

@@ -19,6 +19,9 @@ from fleetloop.loop.campaign.store import write_whole
 from fleetloop.loop.fleet.base import Fleet
 
 CAMPAIGN = "campaign.json"
+ON_MAPS = ("fleetloop/Drive-v0",)
+"""Tasks that take a map's file. A map has no other towns to hold out: routes and traffic are."""
+
 FILLED = 0.85
 """Part of the time that is planned for: workers wait for each other, and the report takes some."""
 
@@ -29,7 +32,7 @@ class Wish:
 
     Attributes:
         minutes: Of wall time.
-        robots: Bodies, see `presets.ROWS`.
+        robots: Who learns what, names of `presets.ROWS`.
         seed: Of everything.
         map_file: A map that the car drives on instead of generated towns; empty for these.
         rounds: After the first training.
@@ -54,7 +57,7 @@ def planned(
     wish: Wish, workers: int, tell: Callable[[str], None]
 ) -> tuple[CampaignConfig, Costs | None]:
     """The config of a campaign that fits the time, by a probe of this machine."""
-    rows = tuple(_mapped(row, wish.map_file) for row in rows_of(wish.robots))
+    rows = _mapped(rows_of(wish.robots), wish.map_file)
     tell("Measuring this machine; the first time it compiles kernels for about a minute.")
     config = campaign_of(wish.robots, {}, seed=wish.seed, rounds=wish.rounds)
     spec = input_spec_of(rows, config.learn.horizon)
@@ -168,19 +171,25 @@ def read_campaign(out: Path) -> CampaignConfig:
         raise DamagedFileError(f"{path} is no campaign: {error}") from error
 
 
-def _mapped(row: TaskRow, map_file: str) -> TaskRow:
-    """The row on a map, if its task drives on maps."""
+def _mapped(rows: Sequence[TaskRow], map_file: str) -> tuple[TaskRow, ...]:
+    """The rows, with those that drive through towns on a map instead.
+
+    Raises:
+        ConfigError: A map is asked for, and no task drives on maps.
+    """
     if not map_file:
-        return row
-    return replace(row, env=_with_map(row.env, map_file, row.task))
+        return tuple(rows)
+    fits = [row.task in ON_MAPS for row in rows]
+    if not any(fits):
+        raise ConfigError(
+            f"The map {map_file} is for tasks that drive through towns: ask for --robots drive."
+        )
+    return tuple(
+        replace(row, env=_with_map(row.env, map_file), splits={}) if on_map else row
+        for row, on_map in zip(rows, fits, strict=True)
+    )
 
 
-def _with_map(env: Mapping[str, Any], map_file: str, task: str) -> dict[str, Any]:
-    from fleetloop.core.config import to_json
-    from fleetloop.envs.registration import TASKS
-
-    fields: Sequence[str] = tuple(to_json(TASKS.get(task).CONFIG()))
-    if "map_file" not in fields:
-        return dict(env)
-    options = dict(env.get("task_options", {})) | {"map_file": map_file}
+def _with_map(env: Mapping[str, Any], map_file: str) -> dict[str, Any]:
+    options = dict(env.get("task_options", {})) | {"map": {"source": map_file}}
     return dict(env) | {"task_options": options}

@@ -16,11 +16,11 @@ def loop(
         Path("runs/loop")
     ),
     minutes: Annotated[float, typer.Option(help="Of wall time; counts are scaled to it.")] = 10.0,
-    robots: Annotated[str, typer.Option(help="car, humanoid, or both with a comma.")] = (
+    robots: Annotated[str, typer.Option(help="Of car, drive, humanoid, wipe; with commas.")] = (
         "car,humanoid"
     ),
     map_file: Annotated[
-        str, typer.Option("--map", help="A map file that the car drives on, see `fleetloop map`.")
+        str, typer.Option("--map", help="A map file for `--robots drive`, see `fleetloop map`.")
     ] = "",
     engine: Annotated[str, typer.Option(help="inline, process or ray.")] = "process",
     workers: Annotated[int, typer.Option(help="Jobs at the same time.")] = 2,

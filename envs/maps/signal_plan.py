@@ -260,7 +260,7 @@ def _hang_heads(
             heading = float(curve.heading_rad[end]) + turned
             back = np.array([-np.cos(heading), -np.sin(heading), 0.0])
             aside = np.array([-back[1], back[0], 0.0]) * 1.9
-            pole = curve.xyz_m[end] + 0.7 * back + aside
+            pole = _off_lanes(strips, curve.xyz_m[end] + 0.7 * back + aside, back)
             head = pole + np.array([0.0, 0.0, _WALK_HEAD_M])
             builder.add_head(signal, count + index, HeadKind.PEDESTRIAN, head, heading, pole)
 
@@ -278,12 +278,16 @@ def _strips_near(builder: NetworkBuilder, center_m: npt.ArrayLike) -> Floats:
 
 
 def _off_lanes(strips: Floats, foot_m: Floats, outward: Floats) -> Floats:
-    """The foot of a pole, moved outwards until no lane is where it stands."""
+    """The nearest place to the foot of a pole where no lane is, outwards before other ways."""
     for step in range(_MOST_STEPS):
-        place = foot_m + 0.5 * step * outward
-        away = np.hypot(*(strips[:, :2] - place[:2]).T)
-        if (away > strips[:, 2] + _BESIDE_M).all():
-            return np.asarray(place)
+        for turn_deg in (0.0,) if step == 0 else (0, 30, -30, 60, -60, 90, -90, 135, -135, 180):
+            c, s = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+            away = 0.5 * step * np.array([c * outward[0] - s * outward[1],
+                                          s * outward[0] + c * outward[1], 0.0])  # fmt: skip
+            place = foot_m + away
+            gap = np.hypot(*(strips[:, :2] - place[:2]).T)
+            if (gap > strips[:, 2] + _BESIDE_M).all():
+                return np.asarray(place)
     return foot_m
 
 

@@ -18,6 +18,8 @@ from fleetloop.envs.maps.kinds import (
     SignalState,
     Turn,
 )
+from fleetloop.envs.maps.load import open_map
+from fleetloop.envs.maps.locate import LaneIndex
 from fleetloop.envs.maps.signals import states_at
 from fleetloop.envs.maps.town.config import TownConfig
 from fleetloop.envs.maps.town.source import TOWN
@@ -154,3 +156,10 @@ def test_signal_heads_hang_above_the_ground(town):
     signals = town.signals
     assert (signals.head_xyz_m[:, 2] > 2.0).all()
     assert (signals.pole_xyz_m[:, 2] == 0.0).all()
+
+
+@pytest.mark.parametrize("seed", [1, 100, 102, 104])
+def test_no_signal_pole_stands_in_a_lane(seed):
+    network = open_map("town", TownConfig(seed=seed))
+    places = LaneIndex(network).nearest(network.signals.pole_xyz_m[:, :2])
+    assert not places.inside.any()

@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     task = f"fleetloop/Humanoid{options.task}-v0"
     more = {} if options.physics is None else {"physics": options.physics}
-    env = make_env(task, rig="body", obs_mode="state", **more)
+    env = make_env(task, obs_mode="state", **more)
     rows = []
     began = time.process_time()
     for number in range(options.count):

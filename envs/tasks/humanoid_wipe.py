@@ -220,7 +220,7 @@ class HumanoidWipe:
         `dirt_m` (3,), the dirt that is nearest to the sponge's middle; `plate_radius_m`;
         `force_n` and `peak_n` of the last step; `press_n` that is asked for; `break_n`;
         `coverage`; `force_stats` (4,): steps in contact, sums of force and of its square, steps
-        within the band; `wiped` (GRID, GRID) int8 about the plate's middle, axes of the plate:
+        within the band; `wiped` (GRID, GRID) int16 about the plate's middle, axes of the plate:
         0 dirty, 1 wiped, -1 no part of the flat.
         """
         body = _humanoid(robot)

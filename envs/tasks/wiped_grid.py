@@ -66,8 +66,8 @@ class WipedGrid:
         found = index[cell[:, 0], cell[:, 1]]
         return np.asarray((found >= 0) & self.wiped[found])
 
-    def image(self) -> npt.NDArray[np.int8]:
+    def image(self) -> npt.NDArray[np.int16]:
         """(GRID, GRID): 0 dirty, 1 wiped, -1 outside."""
-        picture = np.full((GRID, GRID), -1, np.int8)
+        picture = np.full((GRID, GRID), -1, np.int16)
         picture[self._inside] = self.wiped
         return picture

@@ -14,6 +14,7 @@ from fleetloop.agents.rollout import rollout
 from fleetloop.agents.training.shards import load_shard, make_shard
 from fleetloop.core.config import from_json, to_json
 from fleetloop.core.errors import ConfigError, DamagedFileError, SchemaError, StorageError
+from fleetloop.core.spec import DTYPES
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.envs.registration import TASKS, make_env
@@ -61,6 +62,17 @@ def test_no_privileged_value_can_reach_the_brain(task):
     assert Watched.read <= allowed
     # Where it is in the world is no secret, and a place learnt by heart is of no use elsewhere.
     assert not any("position_world" in key or "latitude" in key for key in Watched.read)
+
+
+@pytest.mark.parametrize("task", OURS)
+def test_what_an_expert_acts_on_can_be_logged(task):
+    """Labels are made from logs: truth and goal of every task must be of types that a log holds."""
+    env = env_of(task)
+    _, info = env.reset(seed=0)
+    held = dict(info["truth"]) | dict(env.task.goal(env.stage, env.robot))
+    env.close()
+    assert {name: str(array.dtype) for name, array in held.items() if str(array.dtype) not in
+            DTYPES} == {}  # fmt: skip
 
 
 def test_specs_travel_as_json(spec):

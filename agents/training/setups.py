@@ -78,10 +78,11 @@ def drive_setup(*, route_m: tuple[float, float] = (60.0, 120.0), vehicles: int =
 def car_rig() -> list[dict[str, Any]]:
     """`front64` with a picture a decision, taken just before it, and without satellite fixes."""
     from fleetloop.envs.robots.car_rigs import car_rigs
+    from fleetloop.envs.sensors.base import SensorConfig
     from fleetloop.envs.sensors.camera import CameraConfig
     from fleetloop.envs.sensors.gnss import GnssConfig
 
-    sensors = []
+    sensors: list[SensorConfig] = []
     for sensor in car_rigs()["front64"]:
         if isinstance(sensor, GnssConfig):
             continue

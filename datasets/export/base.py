@@ -212,6 +212,8 @@ def write_safely(path: Path, text: str) -> None:
 
 def write_sums(folder: Path) -> Path:
     """Writes the checksums of all files in a folder."""
+    # A run that was killed while it wrote them left this behind, and it must not be summed.
+    (folder / f"{SUMS}.tmp").unlink(missing_ok=True)
     lines = [
         f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n"
         for path in sorted(folder.rglob("*"))

@@ -16,7 +16,7 @@ import pytest
 from fleetloop.core.errors import DamagedFileError, StorageError
 from fleetloop.core.types import Step
 from fleetloop.datasets.export import EXPORTERS
-from fleetloop.datasets.export.base import export
+from fleetloop.datasets.export.base import export, write_sums
 from fleetloop.datasets.export.webdataset import WebDataset
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.repair import repair
@@ -148,6 +148,14 @@ def export_kills(made_up, tmp_path, rounds: int) -> None:
             run(name, out)
         assert contents(out) == expected[name], name
     assert kills > rounds // 3
+
+
+def test_sums_leave_out_what_a_killed_run_left_of_them(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"a")
+    whole = write_sums(tmp_path).read_text()
+    (tmp_path / "SHA256SUMS.tmp").write_text(whole[:20])
+    assert write_sums(tmp_path).read_text() == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["SHA256SUMS", "a.bin"]
 
 
 def test_18_kills_while_exporting_end_in_the_same_files(made_up, tmp_path):

@@ -167,9 +167,11 @@ def _step_difference(recorded: Step, made: Step) -> str:
             return f"{where}: {name} is {getattr(made, name)}, was {getattr(recorded, name)}"
     if dict(recorded.reward_terms) != dict(made.reward_terms):
         return f"{where}: reward is {dict(made.reward_terms)}, was {dict(recorded.reward_terms)}"
-    for name, array in recorded.truth.items():
-        if name not in made.truth or not _same(array, made.truth[name]):
-            return f"{where}: the truth {name!r} differs"
+    for what in ("truth", "goal"):
+        before, after = getattr(recorded, what), getattr(made, what)
+        for name, array in before.items():
+            if name not in after or not _same(array, after[name]):
+                return f"{where}: the {what} {name!r} differs"
     return ""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleetloop.core.errors import MissingDependencyError, StorageError
+from fleetloop.core.errors import MissingDependencyError
 from fleetloop.datasets.export.base import SUMS, read_sums
 from fleetloop.datasets.lineage import FILE_NAME, Lineage, read_lineage
 from fleetloop.datasets.recording import file_sha256
@@ -14,6 +15,8 @@ from fleetloop.datasets.validate.exports import EXPORT_CHECKS
 
 _WORST_FIRST = {"error": 0, "warning": 1, "note": 2}
 _MOST_TOLD = 10
+# What readers of all formats raise on files that are damaged, cut or not there.
+_UNREADABLE = (OSError, EOFError, ValueError, LookupError, TypeError, tarfile.TarError)
 
 
 def is_export(place: Path) -> bool:
@@ -34,7 +37,7 @@ def validate_export(folder: Path) -> Report:
             findings += EXPORT_CHECKS.get(lineage.exporter)(folder, lineage)
     except MissingDependencyError as error:
         findings.append(Finding(severity="note", check="format", where="all", message=str(error)))
-    except (StorageError, ValueError, KeyError, TypeError, IndexError) as error:
+    except _UNREADABLE as error:
         told = f"cannot be read: {type(error).__name__} {error}"
         findings.append(Finding(severity="error", check="format", where="all", message=told))
     report = EpisodeReport(

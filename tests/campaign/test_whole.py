@@ -100,7 +100,8 @@ def test_the_report_holds_everything_and_asks_for_nothing(campaign):
     page = (campaign / "report.html").read_text()
     assert "default-src 'none'" in page
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:)""", page)
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     for title in ("success in held-out worlds", "Promotion", "Failures of the last brain",
                   "Three lessons", "Shadow mode", "Does it need what it is shown?", "Lineage",
                   "Cost"):  # fmt: skip

@@ -45,7 +45,9 @@ def _looks(params: HumanoidParams) -> dict[str, list[Look]]:
 
 
 class Humanoid:
-    """See the package. Its link `base` is the pelvis; it is put on the ground by its feet.
+    """A humanoid that walks, reaches, presses and holds.
+
+    Its link `base` is the pelvis; it is put on the ground by its feet.
 
     Attributes:
         physics_hz: Ticks per second that its control is made for.

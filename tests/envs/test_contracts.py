@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fleetloop.agents.experts import EXPERTS
+from fleetloop.agents.policy import RandomPolicy
 from fleetloop.agents.rollout import rollout
 from fleetloop.envs.registration import ROBOTS, TASKS, make_env
 from fleetloop.envs.sensors import SENSORS
@@ -21,6 +22,8 @@ SMALL_RIGS = {"car": "front64", "humanoid": "head64"}
 SMALL_TOWN = {"town": {"blocks_x": 2, "blocks_y": 2}, "town_seeds": [1, 2]}
 SMALL_DRIVE = {"map": SMALL_TOWN, "route_m": [60.0, 160.0]}
 SMALL_OPTIONS = {"fleetloop/Drive-v0": SMALL_DRIVE, "fleetloop/DriveDense-v0": SMALL_DRIVE}
+# Here an expert gets through most episodes and not through all: benchmarks/drive_expert.py counts.
+HARD = {"fleetloop/DriveDense-v0"}
 
 
 def small(task):
@@ -66,7 +69,10 @@ def test_every_rig_of_every_robot_senses(name):
 def test_experts_do_better_than_chance(task):
     env = make_env(task, obs_mode="state", task_options=SMALL_OPTIONS.get(task))
     outcome = rollout(env, EXPERTS.get(task)(), 2)
-    assert outcome.success, outcome
+    space = env.action_space
+    chance = rollout(env, RandomPolicy(space.low, space.high), 2)
+    assert outcome.total_reward > chance.total_reward
+    assert outcome.success or task in HARD, outcome
     env.close()
 
 

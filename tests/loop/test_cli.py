@@ -147,7 +147,8 @@ def test_export_turns_a_recording_into_another_format(recorded, tmp_path):
     assert "out: 2 episodes" in told
     assert "changed: front.rgb: JPEG in the log" in told
     assert (
-        sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".json", ".json"] + [".tar"] * 2
+        sorted(p.suffix for p in (tmp_path / "out").iterdir())
+        == ["", ".json", ".json"] + [".tar"] * 2
     )
     told = fleetloop("export", "webdatset", place / "data", "more", cwd=tmp_path, check=2)
     assert "Did you mean 'webdataset'?" in told

@@ -127,7 +127,7 @@ def make_env(
         obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
         control_hz=_asked_or_own(control_hz, robot_object, "control_hz", 10.0),
         physics_hz=_physics_hz(physics_hz, robot_object, physics),
-        physics=physics,  # type: ignore[arg-type]  # likewise
+        physics=physics,  # type: ignore[arg-type]  # any string: EnvConfig checks it
     )
     task_object = task_class(task_config)
     return RobotEnv(config, task_object, robot_object, render_mode, threads=threads)

@@ -77,7 +77,7 @@ class PlannerConfig:
         return cls(
             model=model,
             base_url=found.get(f"{_PREFIX}BASE_URL", ""),
-            wire=found.get(f"{_PREFIX}WIRE", "responses"),  # type: ignore[arg-type]  # checked above
+            wire=found.get(f"{_PREFIX}WIRE", "responses"),  # type: ignore[arg-type]  # any text: __post_init__ checks it
             timeout_s=_number(found, "TIMEOUT_S", 20.0),
             max_tokens=int(_number(found, "MAX_TOKENS", 200_000)),
             max_cost=_number(found, "MAX_COST", 0.0),

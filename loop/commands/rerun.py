@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,13 +26,13 @@ def rerun(
     found = read_scenario(place)
     env = make_env(found.task, **found.env)
     try:
-        policy: Policy[object]
+        policy: Policy[Any]
         if brain is None:
             policy = EXPERTS.get(found.task)()
         else:
             from fleetloop.agents.brain.policy import BrainPolicy
 
-            policy = BrainPolicy.load(brain, found.task)  # type: ignore[assignment]
+            policy = BrainPolicy.load(brain, found.task)
         with EpisodeWriter(out) as writer:
             done = rollout(env, policy, found.seed, [writer], max_steps=found.max_steps)
             path = writer.path(env.episode_meta(policy.name).episode_id)

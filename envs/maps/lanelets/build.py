@@ -113,13 +113,13 @@ def _halves(lanelet: Lanelet, *, left_hand: bool) -> tuple[Lanelet, Lanelet]:
     right = line.xyz_m - 0.5 * line.width_m[:, None] * normal
     ahead, back = (left, line.xyz_m) if left_hand else (line.xyz_m, right), (
         (right, line.xyz_m) if left_hand else (line.xyz_m, left))  # fmt: skip
-    plain = {"kind": LaneKind.DRIVE, "limit_m_s": lanelet.limit_m_s,
-             "road_class": lanelet.road_class}  # fmt: skip
     forward = Lanelet(key=lanelet.key, left_m=ahead[0], right_m=ahead[1], after=lanelet.after,
                       control=lanelet.control, lit=lanelet.lit, opposite=f"-{lanelet.key}",
-                      **plain)  # type: ignore[arg-type]  # fmt: skip
+                      kind=LaneKind.DRIVE, limit_m_s=lanelet.limit_m_s,
+                      road_class=lanelet.road_class)  # fmt: skip
     other = Lanelet(key=f"-{lanelet.key}", left_m=back[0][::-1], right_m=back[1][::-1],
-                    opposite=lanelet.key, **plain)  # type: ignore[arg-type]  # fmt: skip
+                    opposite=lanelet.key, kind=LaneKind.DRIVE, limit_m_s=lanelet.limit_m_s,
+                    road_class=lanelet.road_class)  # fmt: skip
     return forward, other
 
 

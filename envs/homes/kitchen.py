@@ -11,6 +11,7 @@ from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.bodies import Part, Substance
 from fleetloop.envs.stage import Look, Stage, Thing
+from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder
 
@@ -113,12 +114,12 @@ def build_bag(
 
 
 def _look(
-    shape: Box | Capsule | Cylinder, material: object, semantic: SemanticClass, x: float, y: float,
-    z: float, *, pitch_rad: float = 0.0,
+    shape: Box | Capsule | Cylinder, material: Material, semantic: SemanticClass,
+    x: float, y: float, z: float, *, pitch_rad: float = 0.0,
 ) -> Look:  # fmt: skip
     return Look(
         shape=shape,
-        material=material,  # type: ignore[arg-type]  # presets
+        material=material,
         semantic=semantic,
         body_T_look=Pose.of(x, y, z, pitch_rad=pitch_rad),
     )

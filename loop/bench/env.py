@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from fleetloop.envs.bodies import Physics
-from fleetloop.envs.env import ObsMode
+from fleetloop.envs.env import ObsMode, RobotEnv
 from fleetloop.envs.registration import ROBOTS, TASKS, make_env
 
 
@@ -20,7 +20,9 @@ class EnvSpeed:
         task, obs_mode, physics: What was run, with the task's own robot and rig.
         steps: How many.
         cpu_ms: Of one step, mean over the steps.
-        real_time: Simulated seconds per CPU-second.
+        resets: How many episodes were begun, after the first.
+        reset_cpu_ms: Of one such reset, mean; 0 if there was none.
+        real_time: Simulated seconds per CPU-second of steps.
     """
 
     task: str
@@ -28,6 +30,8 @@ class EnvSpeed:
     physics: str
     steps: int
     cpu_ms: float
+    resets: int
+    reset_cpu_ms: float
     real_time: float
 
     @property
@@ -36,48 +40,72 @@ class EnvSpeed:
         return 1e3 / self.cpu_ms
 
 
-def cases() -> list[tuple[str, str, str]]:
-    """Each task with each observation mode and each kind of physics that its robot supports."""
-    found = []
-    for task in TASKS:
-        kinds = getattr(ROBOTS.get(TASKS.get(task).ROBOT), "physics", ("full",))
+def cases(tasks: Sequence[str] = ()) -> list[tuple[str, str, Physics]]:
+    """Each task with each observation mode and each kind of physics that its robot supports.
+
+    Args:
+        tasks: Registered names; all of them if empty.
+
+    Raises:
+        UnknownNameError: A name that is not registered.
+    """
+    found: list[tuple[str, str, Physics]] = []
+    for task in tasks or TASKS:
+        kinds: tuple[Physics, ...] = getattr(
+            ROBOTS.get(TASKS.get(task).ROBOT), "physics", ("full",)
+        )
         found += [(task, mode, kind) for mode in get_args(ObsMode) for kind in kinds]
     return found
 
 
 def measure(task: str, obs_mode: str, steps: int, physics: Physics = "full") -> EnvSpeed:
-    """Runs random actions, drawn with a fixed seed; resets are not counted."""
+    """Runs random actions, drawn with a fixed seed, through as many episodes as they take.
+
+    Resets are timed apart from steps. The first reset and the first step are not counted: they
+    compile and load.
+
+    Args:
+        task: Registered name.
+        obs_mode: As in `make_env`.
+        steps: How many to time.
+        physics: As in `make_env`.
+    """
     # Rates of rigs that were made for 240 Hz do not all divide 100 Hz.
     hz = 240 if physics == "fast" and not _divides(task) else None
     env = make_env(task, obs_mode=obs_mode, physics=physics, physics_hz=hz)
     try:
         env.action_space.seed(0)
         env.reset(seed=0)
-        env.step(env.action_space.sample())  # compiles and loads
-        cpu_s = 0.0
-        for number in range(steps):
-            action = env.action_space.sample()
-            began = time.process_time()
-            _, _, ended, cut, _ = env.step(action)
-            cpu_s += time.process_time() - began
-            if ended or cut:
-                env.reset(seed=number)
+        over = _step(env)[1]
+        step_s, reset_s, resets = 0.0, 0.0, 0
+        for _ in range(steps):
+            if over:
+                resets += 1
+                began = time.process_time()
+                env.reset(seed=resets)
+                reset_s += time.process_time() - began
+            spent_s, over = _step(env)
+            step_s += spent_s
         return EnvSpeed(
             task=task,
             obs_mode=obs_mode,
             physics=physics,
             steps=steps,
-            cpu_ms=1e3 * cpu_s / steps,
-            real_time=steps / env.config.control_hz / cpu_s,
+            cpu_ms=1e3 * step_s / steps,
+            resets=resets,
+            reset_cpu_ms=1e3 * reset_s / max(resets, 1),
+            real_time=steps / env.config.control_hz / step_s,
         )
     finally:
         env.close()
 
 
-def measure_all(steps: int) -> Iterator[EnvSpeed]:
-    """All cases in turn."""
-    for task, mode, kind in cases():
-        yield measure(task, mode, steps, "fast" if kind == "fast" else "full")
+def _step(env: RobotEnv) -> tuple[float, bool]:
+    """CPU time of one random action, seconds, and whether the episode is over."""
+    action = env.action_space.sample()
+    began = time.process_time()
+    _, _, terminated, truncated, _ = env.step(action)
+    return time.process_time() - began, terminated or truncated
 
 
 def _divides(task: str) -> bool:

@@ -24,6 +24,9 @@ def bench(
     repeats: Annotated[int, typer.Option(help="Of each measurement; the smallest counts.")] = 15,
     threads: Annotated[int, typer.Option(help="Also measure ours with so many threads.")] = 1,
     rivals: Annotated[bool, typer.Option(help="Also measure what else is installed.")] = True,
+    task: Annotated[
+        list[str] | None, typer.Option(help="Of env: only this one; may be repeated.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="One small size, few repeats: only a trial.")] = False,
 ) -> None:
     """Measure speed in CPU time: sensors and their rivals, environments, lost vectorisation."""
@@ -34,7 +37,7 @@ def bench(
     if what in ("sensors", "all"):
         _sensors(out, repeats, threads, rivals, quick)
     if what in ("env", "all"):
-        _env(5 if quick else 60)
+        _env(5 if quick else 60, task or [])
     if what in ("guard", "all") and not (quick and what == "all"):
         healthy = _guard()
     if not healthy:
@@ -114,20 +117,29 @@ def _area(size: str) -> int:
     return sides[0] * sides[-1] if sides else 0
 
 
-def _env(steps: int) -> None:
+def _env(steps: int, tasks: list[str]) -> None:
     from fleetloop.loop.bench import env
 
-    table = Table("task", "obs mode", "physics", "CPU ms a step", "steps per CPU-s", "x real time")
-    cases = env.cases()
+    headings = (
+        "task", "obs mode", "physics", "CPU ms a step", "steps per CPU-s", "x real time",
+        "CPU ms a reset",
+    )  # fmt: skip
+    table = Table(*headings, title="Random actions; resets after the first are timed apart")
+    cases = env.cases(tasks)
     with progress_bar(console) as progress:
         bar = progress.add_task("environments", total=len(cases))
-        for task, mode, kind in cases:
-            progress.update(bar, description=f"{task}, {mode}, {kind}")
-            speed = env.measure(task, mode, steps, "fast" if kind == "fast" else "full")
-            table.add_row(
-                task, mode, kind, f"{speed.cpu_ms:.2f}", f"{speed.steps_per_cpu_s:.0f}",
+        for name, mode, kind in cases:
+            progress.update(bar, description=f"{name}, {mode}, {kind}")
+            speed = env.measure(name, mode, steps, kind)
+            row = (
+                name, mode, kind, f"{speed.cpu_ms:.2f}", f"{speed.steps_per_cpu_s:.0f}",
                 f"{speed.real_time:.1f}",
+                f"{speed.reset_cpu_ms:.0f}" if speed.resets else "",
             )  # fmt: skip
+            table.add_row(*row)
+            # One by one, since all of them take minutes and may be stopped before the table.
+            told = f"{name}, {mode}, {kind}: {row[3]} ms, {row[4]} steps per CPU-s"
+            progress.console.print(told, soft_wrap=True, highlight=False)
             progress.update(bar, advance=1)
     console.print(table)
 

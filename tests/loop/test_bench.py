@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import gymnasium as gym
 import pytest
 
+from fleetloop.core.errors import StateError, UnknownNameError
+from fleetloop.envs.registration import TASKS
+from fleetloop.loop.bench import env as env_speed
 from fleetloop.loop.bench import report
 from fleetloop.loop.bench.guard import Gain
 from fleetloop.loop.bench.rivals import RIVALS
@@ -89,13 +94,56 @@ def test_the_command_measures_ours_beside_pybullet(tmp_path):
     assert "Agreement" in done.stdout
 
 
+class Sudden:
+    """An environment whose every episode ends after so many steps; counts what is done to it."""
+
+    def __init__(self, length):
+        self.length, self.left, self.resets, self.steps = length, 0, 0, 0
+        self.action_space = gym.spaces.Discrete(2)
+        self.config = SimpleNamespace(control_hz=10.0)
+
+    def reset(self, seed):
+        self.resets, self.left = self.resets + 1, self.length
+
+    def step(self, action):
+        if self.left == 0:
+            raise StateError("The episode is over.")
+        self.left, self.steps = self.left - 1, self.steps + 1
+        return {}, 0.0, self.left == 0, False, {}
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("length", [1, 2, 100])
+def test_an_episode_that_ends_is_begun_again_at_once(monkeypatch, length):
+    env = Sudden(length)
+    monkeypatch.setattr(env_speed, "make_env", lambda *_, **__: env)
+    speed = env_speed.measure("fleetloop/LaneFollow-v0", "state", 6)
+    assert env.steps == 7  # one to warm up, which may end the first episode
+    assert speed.steps == 6
+    assert speed.resets == env.resets - 1 == (7 - 1) // length
+
+
+def test_only_the_tasks_that_were_asked_for_are_measured():
+    asked = ["fleetloop/HumanoidCarry-v0", "fleetloop/LaneFollow-v0"]
+    found = env_speed.cases(asked)
+    assert list(dict.fromkeys(task for task, _, _ in found)) == asked
+    assert {task for task, _, _ in env_speed.cases()} == set(TASKS)
+    with pytest.raises(UnknownNameError, match="NoSuch"):
+        env_speed.cases(["fleetloop/NoSuch-v0"])
+
+
 @pytest.mark.long
-def test_environments_are_measured(tmp_path):
+@pytest.mark.parametrize("task", ["fleetloop/LaneFollow-v0", "fleetloop/HumanoidCarry-v0"])
+def test_environments_are_measured(task):
     done = subprocess.run(
-        [sys.executable, "-m", "fleetloop.loop.cli", "bench", "env", "--quick"],
+        [sys.executable, "-m", "fleetloop.loop.cli", "bench", "env", "--quick", "--task", task],
         capture_output=True,
         text=True,
         env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
         check=True,
     )
-    assert "fleetloop/LaneFollow-v0" in done.stdout
+    lines = done.stdout.splitlines()
+    assert any(line.startswith(f"{task}, state, full: ") for line in lines), done.stdout
+    assert "CPU ms a reset" in done.stdout

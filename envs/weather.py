@@ -19,6 +19,9 @@ from fleetloop.core.config import to_json
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.trace.light import Light
 
+_RAIN_CLOUD = 1.0
+"""Nimbostratus hides the sun whole [WMO, International Cloud Atlas]."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
@@ -52,7 +55,7 @@ def _low_sun(rng: np.random.Generator, light: dict[str, Any]) -> float:
 
 
 def _rain(rng: np.random.Generator, light: dict[str, Any]) -> float:
-    light["cloudiness"] = float(rng.uniform(0.85, 1.0))
+    light["cloudiness"] = _RAIN_CLOUD
     light["rain_mm_h"] = float(rng.uniform(2.5, 15.0))
     light["wetness"] = float(rng.uniform(0.7, 1.0))
     return float(rng.uniform(0.60, 0.70))
@@ -66,7 +69,7 @@ def _fog(rng: np.random.Generator, light: dict[str, Any]) -> float:
 
 
 def _snow(rng: np.random.Generator, light: dict[str, Any]) -> float:
-    light["cloudiness"] = float(rng.uniform(0.85, 1.0))
+    light["cloudiness"] = _RAIN_CLOUD
     light["snowfall_mm_h"] = float(rng.uniform(0.5, 2.5))
     light["snow"] = float(rng.uniform(0.6, 1.0))
     return float(rng.uniform(0.25, 0.30))
@@ -124,7 +127,12 @@ class WeatherConfig:
 
 
 def draw_weather(config: WeatherConfig, rng: np.random.Generator, draws: dict[str, Any]) -> Weather:
-    """Draws a weather and writes all of it into `draws`."""
+    """Draws a weather and writes all of it into `draws`.
+
+    One number is taken from the episode's generator whatever comes of it, so that the rest of an
+    episode, its route and its traffic, is the same in all weathers.
+    """
+    rng = np.random.default_rng(int(rng.integers(0, 2**63)))
     kind = config.kinds[int(rng.integers(len(config.kinds)))]
     fields: dict[str, Any] = {
         "sun_elevation_rad": math.radians(float(rng.uniform(*config.sun_elevation_deg))),

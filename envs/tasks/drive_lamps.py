@@ -10,6 +10,7 @@ import numpy.typing as npt
 from fleetloop.core.frames import Pose
 from fleetloop.envs.maps.kinds import PropKind
 from fleetloop.envs.maps.network import RoadNetwork
+from fleetloop.envs.props.headlights import dipped_beams
 from fleetloop.envs.trace.light import Lamp
 
 NEAREST = 14
@@ -17,9 +18,6 @@ NEAREST = 14
 
 _REACH_M, _BELOW_M = 1.4, 0.25
 _STREET_COLOR = (7.5, 5.6, 3.2)
-_HEADLIGHT_COLOR = (26.0, 25.0, 22.0)
-_SIDE_M, _HEIGHT_M, _DIP = 0.68, 0.68, 0.06
-"""Dipped beams point 1 % down by law (ECE R48: 1.0 to 1.5 %); the cone's middle lies lower."""
 
 
 def night_lamps(network: RoadNetwork, base: Pose, nose_x_m: float) -> tuple[Lamp, ...]:
@@ -30,7 +28,7 @@ def night_lamps(network: RoadNetwork, base: Pose, nose_x_m: float) -> tuple[Lamp
         base: Of the car.
         nose_x_m: Its front, in the base frame.
     """
-    return (*_street(network, base), *_headlights(base, nose_x_m))
+    return (*_street(network, base), *dipped_beams(base, nose_x_m))
 
 
 @lru_cache(maxsize=8)
@@ -55,17 +53,3 @@ def _street(network: RoadNetwork, base: Pose) -> list[Lamp]:
              range_m=28.0)
         for x, y, z in chosen
     ]  # fmt: skip
-
-
-def _headlights(base: Pose, nose_x_m: float) -> list[Lamp]:
-    forward = base.transform_vectors(np.array([1.0, 0.0, -_DIP]))
-    dx, dy, dz = (float(value) for value in forward / np.linalg.norm(forward))
-    lamps = []
-    for side in (_SIDE_M, -_SIDE_M):
-        place = base.transform_points(np.array([nose_x_m, side, _HEIGHT_M]))
-        x, y, z = (float(value) for value in place)
-        lamps.append(
-            Lamp(position_m=(x, y, z), color=_HEADLIGHT_COLOR, direction=(dx, dy, dz),
-                 cone_rad=0.45, range_m=60.0)
-        )  # fmt: skip
-    return lamps

@@ -35,7 +35,8 @@ class Lamp:
         position_m: World.
         color: Radiance of a white surface at one metre that faces it.
         direction: Unit, world; where a spot shines. Ignored for lamps without a cone.
-        cone_rad: Half angle at which a spot's light is gone; pi shines all around.
+        cone_rad: Half angle at which a spot's light is gone, whole at its middle; pi shines all
+            around.
         range_m: Beyond it, nothing is lit: what keeps many lamps cheap.
     """
 

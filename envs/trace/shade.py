@@ -130,7 +130,7 @@ def _lamps(d, t, instance, r, lamps, h):
             if facing <= _ZERO or cone <= _ZERO:
                 continue
             fade = _ONE - square / reach2
-            bright = facing * fade * fade * inverse * inverse * min(cone * np.float32(3.0), _ONE)
+            bright = facing * fade * fade * inverse * inverse * cone * cone
             for i in range(3):
                 h[i, k] += r[ALBEDO + i * LANES + k] * lamp[6 + i] * bright
             if r[ROUGH + k] < _GLOSSY and r[GLOSS + k] > _ZERO:

@@ -12,6 +12,7 @@ from fleetloop.core.clock import TickRate
 from fleetloop.core.frames import Pose
 from fleetloop.envs.maps.roadside import RoadsideConfig, build_roadside
 from fleetloop.envs.maps.track import TrackConfig, generate_track
+from fleetloop.envs.props.headlights import dipped_beams
 from fleetloop.envs.props.vehicle import CarShape, standing_car_looks
 from fleetloop.envs.stage import Stage
 from fleetloop.envs.trace.light import Lamp, Light
@@ -19,7 +20,7 @@ from fleetloop.envs.trace.scene import Scene
 
 EYE_HEIGHT_M = 1.35
 _LAMP_COLOR = (9.0, 6.6, 4.0)
-_HEADLIGHT_COLOR = (9.0, 9.0, 8.5)
+_NOSE_X_M = 2.2
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -72,7 +73,7 @@ def weathers(street: Street) -> Mapping[str, Light]:
         "fog": replace(overcast, fog_visibility_m=70.0),
         "snow": replace(overcast, snow=0.75, snowfall_mm_h=2.0, fog_visibility_m=300.0),
         "night": replace(day, sun_elevation_rad=-0.25, wetness=0.6,
-                         lamps=street.lamps + _headlights(street.driver)),
+                         lamps=street.lamps + dipped_beams(street.driver, _NOSE_X_M)),
     }  # fmt: skip
 
 
@@ -99,16 +100,3 @@ def _street_lamps(stage: Stage) -> tuple[Lamp, ...]:
                 Lamp(position_m=(x, y, z - 0.1), color=_LAMP_COLOR, cone_rad=1.25, range_m=28.0)
             )
     return tuple(found)
-
-
-def _headlights(driver: Pose) -> tuple[Lamp, Lamp]:
-    forward = driver.rotation @ np.array([1.0, 0.0, -0.06])
-    lamps = []
-    for side in (0.7, -0.7):
-        x, y, z = (float(v) for v in driver.transform_points([2.2, side, 0.7]))
-        dx, dy, dz = (float(v) for v in forward / np.linalg.norm(forward))
-        lamps.append(
-            Lamp(position_m=(x, y, z), color=_HEADLIGHT_COLOR, direction=(dx, dy, dz),
-                 cone_rad=0.45, range_m=60.0)
-        )  # fmt: skip
-    return lamps[0], lamps[1]

@@ -210,6 +210,15 @@ def test_every_weather_can_be_drawn_and_changes_light_and_grip():
         WeatherConfig(kinds=("hail",))
 
 
+def test_the_weather_changes_nothing_else_of_an_episode():
+    after = []
+    for kind in KINDS:
+        rng = np.random.default_rng(5)
+        draw_weather(WeatherConfig(kinds=(kind,)), rng, {})
+        after.append(rng.random())
+    assert len(set(after)) == 1
+
+
 def test_the_expert_arrives_and_the_same_episode_comes_out_of_a_restore():
     env = make_env("fleetloop/Drive-v0", physics="fast", obs_mode="state", task_options=SMALL)
     expert = DriveExpert()

@@ -120,7 +120,7 @@ def test_lamps_light_by_the_inverse_square(camera_rotation):
         share = np.ones(len(points))
         if one.cone_rad < math.pi:
             edge = math.cos(one.cone_rad)
-            share = np.clip((ray[:, 2] - edge) / (1.0 - edge) * 3.0, 0.0, 1.0)
+            share = np.clip((ray[:, 2] - edge) / (1.0 - edge), 0.0, 1.0) ** 2
         fade = np.clip(1.0 - square / one.range_m**2, 0.0, None) ** 2
         gained += (share * fade * ray[:, 2] / square)[:, None] * albedo * np.array(one.color)
     assert gained.max() > 0.3

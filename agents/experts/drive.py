@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fleetloop.agents.experts.drive_around import PASS_M_S, Detour, detour
 from fleetloop.agents.experts.drive_forecast import Forecast
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 from fleetloop.envs.maps.kinds import Control, SignalState
 from fleetloop.envs.tasks.drive_truth import lead_truth
@@ -58,7 +59,7 @@ class DriveStyle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DriveExpert:
+class DriveExpert(Teacher):
     """The teacher of `fleetloop/Drive-v0`.
 
     Attributes:
@@ -66,20 +67,6 @@ class DriveExpert:
     """
 
     style: DriveStyle = field(default_factory=DriveStyle)
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Steers along the route at a safe speed.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 
 ACTION_SIZE = 15
@@ -13,22 +14,8 @@ ACTION_SIZE = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HumanoidStandExpert:
+class HumanoidStandExpert(Teacher):
     """The teacher of `fleetloop/HumanoidStand-v0`."""
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth, and does not need it."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """No speed, hands at ease."""

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleetloop.agents.experts.humanoid_stand import ACTION_SIZE
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 
 _STEP_M = 0.1  # between the points of a route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HumanoidWalkExpert:
+class HumanoidWalkExpert(Teacher):
     """The teacher of `fleetloop/HumanoidWalk-v0`.
 
     Attributes:
@@ -30,20 +31,6 @@ class HumanoidWalkExpert:
     ahead_m: float = 0.6
     speed: float = 0.7
     turn_gain: float = 1.2
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Turns to the route, then walks along it.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleetloop.agents.experts.humanoid_stand import ACTION_SIZE
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 
 # Of the humanoid's `task` mode: metres of a hand's offset at 1, newtons of its force at 1.
@@ -20,7 +21,7 @@ _HAND, _GRIP, _NECK_PITCH, _PRESS = slice(6, 9), 10, 12, 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HumanoidWipeExpert:
+class HumanoidWipeExpert(Teacher):
     """The teacher of `fleetloop/HumanoidWipe-v0`.
 
     Attributes:
@@ -32,20 +33,6 @@ class HumanoidWipeExpert:
     hover_m: float = 0.06
     step_m: float = 0.02
     inside_m: float = 0.025
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Lifts the sponge, brings it over the plate, presses, and goes where dirt is left.

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneFollowExpert:
+class LaneFollowExpert(Teacher):
     """The teacher of `fleetloop/LaneFollow-v0`.
 
     Attributes:
@@ -32,20 +33,6 @@ class LaneFollowExpert:
     min_preview_m: float = 5.0
     max_lateral_m_s2: float = 3.0
     speed_gain: float = 0.25
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Steers to the lane's centre at the speed that the coming curve allows.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParkExpert:
+class ParkExpert(Teacher):
     """Pure pursuit of the rear axle's way, at walking pace, to a stop.
 
     Attributes:
@@ -27,20 +28,6 @@ class ParkExpert:
     speed_m_s: float = 1.6
     brake_m_s2: float = 0.45
     gain: float = 0.25
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Steers along the way and stops at its end.

@@ -155,7 +155,7 @@ def _front(shape: CarShape) -> list[Look]:
     x, half, height = shape.nose_x_m, 0.5 * shape.width_m, shape.height_m
     lamp, dark = MATERIALS.get("headlamp"), MATERIALS.get("plastic_black")
     looks = [
-        _look(Box((0.05, 0.16, 0.045)), lamp, Pose.of(x - 0.12, side * 0.68 * half, 0.46 * height,
+        _look(Box((0.05, 0.16, 0.045)), lamp, Pose.of(x - 0.10, side * 0.68 * half, 0.425 * height,
               yaw_rad=side * -0.35)) for side in (-1.0, 1.0)
     ]  # fmt: skip
     looks.append(
@@ -179,7 +179,12 @@ def _rear(shape: CarShape) -> list[Look]:
 def _mirrors(shape: CarShape) -> list[Look]:
     dark = MATERIALS.get("plastic_black")
     x, y, z = 0.24 * shape.wheelbase_m, 0.5 * shape.width_m + 0.07, 0.68 * shape.height_m
-    return [_look(Box((0.06, 0.10, 0.06)), dark, Pose.of(x, side * y, z)) for side in (-1.0, 1.0)]
+    # Flat towards the driver, round towards the wind.
+    along = np.array([-0.06, -0.05, 0.0, 0.05, 0.08])
+    wide = np.array([0.09, 0.105, 0.10, 0.07, 0.02])
+    high = np.array([0.050, 0.062, 0.058, 0.042, 0.015])
+    housing = loft(superellipse_sections(along, wide, -high, high, exponent=3.0, corners=16))
+    return [_look(housing, dark, Pose.of(x, side * y, z)) for side in (-1.0, 1.0)]
 
 
 def _plate(place: Pose) -> Look:

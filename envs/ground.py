@@ -119,8 +119,9 @@ def look_up(points_m: FloatArray, raster: Raster, found: FloatArray) -> None:
 def height_at(x, y, raster):
     """Height at a point, bilinear."""
     nx, ny = raster.height_m.shape
-    u = min(max((x - raster.origin_m[0]) / raster.cell_m, 0.0), nx - 1.0)
-    v = min(max((y - raster.origin_m[1]) / raster.cell_m, 0.0), ny - 1.0)
+    # Zero stands first: so NaN becomes zero, and no index.
+    u = min(max(0.0, (x - raster.origin_m[0]) / raster.cell_m), nx - 1.0)
+    v = min(max(0.0, (y - raster.origin_m[1]) / raster.cell_m), ny - 1.0)
     i, j = min(int(u), nx - 2), min(int(v), ny - 2)
     a, b = u - i, v - j
     low = (1.0 - b) * raster.height_m[i, j] + b * raster.height_m[i, j + 1]
@@ -138,6 +139,7 @@ def friction_at(x, y, raster):
 def cover_at(x, y, raster):
     """Cover of the nearest node."""
     nx, ny = raster.cover.shape
-    u = min(max((x - raster.origin_m[0]) / raster.cell_m, 0.0), nx - 1.0)
-    v = min(max((y - raster.origin_m[1]) / raster.cell_m, 0.0), ny - 1.0)
+    # As in `height_at`.
+    u = min(max(0.0, (x - raster.origin_m[0]) / raster.cell_m), nx - 1.0)
+    v = min(max(0.0, (y - raster.origin_m[1]) / raster.cell_m), ny - 1.0)
     return raster.cover[int(u + 0.5), int(v + 0.5)]

@@ -32,6 +32,10 @@ BODY_SIZE = 19
 MASS, HALF_BASE, HALF_TRACK, COM_X, INERTIA = 0, 1, 2, 3, 4  # inertia: 3
 CHASSIS_SIZE = 7
 
+QUARTER_TURN = 0.5 * np.pi
+"""The most that a body turns in a tick, as in Bullet (`btRigidBody`, MAX_ANGVEL): one that tumbles
+off a cliff stays finite."""
+
 
 def at_rest(com_m: Floats, quaternion_xyzw: Floats) -> Floats:
     """A body that stands still, (BODY_SIZE,)."""
@@ -128,6 +132,10 @@ def _integrate(chassis, body, rotation, wrench, pull_n, dt):
         j, k = (i + 1) % 3, (i + 2) % 3
         gyroscopic = turning[j] * inertia[k] * turning[k] - turning[k] * inertia[j] * turning[j]
         spun[i] = turning[i] + dt * (torque[i] - gyroscopic) / inertia[i]
+    fast = np.sqrt(spun[0] * spun[0] + spun[1] * spun[1] + spun[2] * spun[2])
+    if fast * dt > QUARTER_TURN:
+        for i in range(3):
+            spun[i] *= QUARTER_TURN / (fast * dt)
     for i in range(3):
         body[ANGULAR + i] = 0.0
         for k in range(3):

@@ -48,6 +48,7 @@ AIR_KG_M3 = 1.2
 SUBSTEP_S = 1.0 / 2400.0
 _SLOW_M_S = 2.0
 _STANDING_M_S = 0.3
+_STOP_M = 0.25  # so far a bump stop gives way
 _EFFICIENCY = 0.88
 _AUXILIARY_W = 350.0
 
@@ -148,11 +149,14 @@ def _stand(p, com, rotation, velocity, angular, ground, dt, state, load, arm):
         z = p[_RADIUS] - p[_COM_Z]
         for i in range(3):
             arm[w, i] = rotation[i, 0] * x + rotation[i, 1] * y + rotation[i, 2] * z
-        height = com[2] + arm[w, 2] - ground[w]
         share = 0.5 + (p[_COM_X] if front else -p[_COM_X]) / (2.0 * p[_HALF_BASE])
         rest = 0.5 * share * p[_MASS] * GRAVITY_M_S2 / (p[_SPRING_F] if front else p[_SPRING_R])
+        # Ground that is higher than the bump stop gives way is a wall: the stop gives its most.
+        highest = com[2] + arm[w, 2] - p[_RADIUS] + p[_TRAVEL] + _STOP_M
+        surface = min(ground[w], highest)
+        height = com[2] + arm[w, 2] - surface
         compression[w] = rest + p[_RADIUS] - height
-        arm[w, 2] = ground[w] - com[2]
+        arm[w, 2] = surface - com[2]
         # Speed of the hub, upwards; compressing while it is negative.
         speed[w] = velocity[2] + angular[0] * arm[w, 1] - angular[1] * arm[w, 0]
     for w in range(4):
@@ -182,7 +186,8 @@ def _wheel_axes(p, rotation, velocity, angular, arm, w, state, axes, slide):
     cosine, sine = np.cos(turn), np.sin(turn)
     fx = rotation[0, 0] * cosine + rotation[0, 1] * sine
     fy = rotation[1, 0] * cosine + rotation[1, 1] * sine
-    length = np.sqrt(fx * fx + fy * fy)
+    # A car that stands on its nose points nowhere.
+    length = max(np.sqrt(fx * fx + fy * fy), 1e-9)
     fx, fy = fx / length, fy / length
     axes[w, 0], axes[w, 1], axes[w, 2] = fx, fy, 0.0
     axes[w, 3], axes[w, 4], axes[w, 5] = -fy, fx, 0.0

@@ -39,7 +39,7 @@ def kernel(function: Kernel) -> Kernel:
     """Compiles a function that Python calls: nopython, without the GIL, cached on disk."""
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
     try:
-        dispatcher._cache = _ContentCache(function)  # type: ignore[no-untyped-call]  # Numba's own
+        dispatcher._cache = _ContentCache(function)
     except (AttributeError, RuntimeError) as error:
         # Private classes of another Numba: compiling anew at each start is slow, never wrong.
         _LOG.warning("Kernels are not cached with this Numba (%s).", error)
@@ -130,5 +130,30 @@ class _ContentCacheImpl(caching.CompileResultCacheImpl):
     _locator_classes = [_ContentLocator]  # noqa: RUF012 - Numba's own form
 
 
+class _NamedFiles(caching.IndexDataCacheFile):
+    """Machine code of each signature in a file that is named after it.
+
+    Numba numbers these files. Two processes that compile two signatures of one kernel at once take
+    the same number, and whoever loads the kernel next is given code for other arguments.
+    """
+
+    def save(self, key: Any, data: Any) -> None:  # noqa: ANN401 - Numba's own
+        digest = hashlib.sha256(str(key).encode()).hexdigest()[:16]
+        name = self._data_name_pattern.replace("{number:d}", digest)
+        # The code before the index: what stands in the index is there.
+        self._save_data(name, data)  # type: ignore[no-untyped-call]
+        overloads = self._load_index()  # type: ignore[no-untyped-call]
+        overloads[key] = name
+        self._save_index(overloads)  # type: ignore[no-untyped-call]
+
+
 class _ContentCache(caching.FunctionCache):
     _impl_class = _ContentCacheImpl
+
+    def __init__(self, py_func: Callable[..., Any]) -> None:
+        super().__init__(py_func)  # type: ignore[no-untyped-call]  # Numba's own
+        self._cache_file = _NamedFiles(  # type: ignore[no-untyped-call]
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=self._impl.locator.get_source_stamp(),
+        )

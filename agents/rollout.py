@@ -7,11 +7,12 @@ Sinks get the captured samples at their own rates and the steps, not the observa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fleetloop.agents.policy import Policy
 from fleetloop.core.digest import EpisodeDigest
 from fleetloop.core.errors import StateError
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import Episode, EpisodeMeta, Outcome, Sample, Step
@@ -42,6 +43,15 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesLanes(Protocol):
+    """A sink that wants the lanes of the world too."""
+
+    def add_lanes(self, lanes: LaneLines) -> None:
+        """Told once, after `begin`, where the task has lanes."""
+        ...
+
+
 def rollout(
     env: RobotEnv,
     policy: Policy[Any],
@@ -67,6 +77,7 @@ def rollout(
     meta = env.episode_meta(policy.name)
     for sink in sinks:
         sink.begin(meta, env.schemas)
+    _offer_lanes(env, sinks)
     _offer_records(env, digest, sinks)
     total_reward = 0.0
     step: Step | None = None
@@ -150,6 +161,14 @@ class EpisodeList:
             outcome=self._outcome,
             objects=tuple(self._objects),
         )
+
+
+def _offer_lanes(env: RobotEnv, sinks: Sequence[Sink]) -> None:
+    wanting = [sink for sink in sinks if isinstance(sink, TakesLanes)]
+    lanes = env.lane_lines() if wanting else None
+    if lanes is not None:
+        for sink in wanting:
+            sink.add_lanes(lanes)
 
 
 def _offer_records(env: RobotEnv, digest: EpisodeDigest, sinks: Sequence[Sink]) -> None:

@@ -116,6 +116,8 @@ class EpisodeMeta:
         policy: Name of what acted.
         versions: Versions of this library and of the packages that results depend on.
         draws: Every random draw of the world (friction, colours, weather ...), by name.
+        goal: What the task told the agent at the reset, before the first step: plain lists by field
+            of its goal schema. Empty in older logs.
     """
 
     episode_id: str
@@ -127,6 +129,7 @@ class EpisodeMeta:
     policy: str
     versions: Mapping[str, str]
     draws: Mapping[str, Any] = field(default_factory=dict)
+    goal: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,14 +102,16 @@ def camera_labels(
     number: int,
     *,
     classes: Collection[int] | None = None,
+    own: bool = False,
 ) -> CameraLabels:
-    """Labels of one picture of a recording, without the robot itself.
+    """Labels of one picture of a recording.
 
     Args:
         episode: The recording; it must hold objects.
         sensor: A camera that was recorded with the label `instance`; `depth_m` tells occlusion.
         number: Of the sample.
         classes: `SemanticClass` numbers to keep; all if None.
+        own: Whether the robot that carries the camera is labelled too, hands and key points.
 
     Raises:
         ConfigError: The recording lacks what labels are made of; the message says what.
@@ -126,7 +128,7 @@ def camera_labels(
     objects = episode.objects_at(sample.t_capture_ns)
     if objects is None:
         raise ConfigError(f"{episode.path} holds no true objects: record it anew for labels.")
-    keep = np.array([name != EGO for name in objects.names], dtype=bool)
+    keep = np.array([own or name != EGO for name in objects.names], dtype=bool)
     if classes is not None:
         keep &= np.isin(objects.semantic, list(classes))
     return label_picture(

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from fleetloop.core.config import from_json
 from fleetloop.core.errors import ConfigError, DamagedFileError, StorageError, UnknownNameError
 from fleetloop.core.frames import Pose
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import EGO, Objects, no_objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Event, Outcome, Sample, Step
@@ -28,6 +29,7 @@ from fleetloop.datasets.calibration import ATTACHMENT, Calibration, calibration_
 from fleetloop.datasets.log.index import LogIndex, Placed
 from fleetloop.datasets.log.messages import (
     CaptureMessage,
+    LanesMessage,
     ObjectsMessage,
     StepMessage,
     get_arrays,
@@ -228,6 +230,15 @@ class RecordedEpisode:
         older = [n for n in self._complete_objects if n < number]
         base = self._whole_objects(older[-1]) if older else no_objects(complete=False)
         return newest.after(base)
+
+    @cached_property
+    def lanes(self) -> LaneLines | None:
+        """Lines of the world's lanes; None where it has none, and in logs without them."""
+        if not len(self._index.placed.get("/lanes", ())):
+            return None
+        with damage_told(self.path):
+            message = LanesMessage.FromString(bytes(self._index.message("/lanes", 0)))
+            return LaneLines(**get_arrays(message.arrays))
 
     def base_pose_at(self, t_ns: int) -> Pose | None:
         """True pose of the robot's base, world_T_base, at the newest instant at or before a time.

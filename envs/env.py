@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fleetloop.core.clock import TickRate
 from fleetloop.core.config import config_hash, from_json, to_json
 from fleetloop.core.errors import ConfigError, StateError
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import Objects
 from fleetloop.core.rng import MAX_SEED, check_seed, child_generator
 from fleetloop.core.spec import Schema
@@ -32,7 +33,7 @@ from fleetloop.envs.sensors import SENSORS
 from fleetloop.envs.sensors.base import SensorConfig
 from fleetloop.envs.spaces import SEPARATOR, as_observed, observable, observation_space
 from fleetloop.envs.stage import Stage, StageSnapshot
-from fleetloop.envs.tasks.base import Living, Task, Verdict
+from fleetloop.envs.tasks.base import Laned, Living, Task, Verdict
 from fleetloop.envs.trace.light import Light
 
 ObsMode = Literal["state", "camera", "range", "all"]
@@ -168,6 +169,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         self.last_records: tuple[Sample | Objects, ...] = ()
         self.last_step: Step | None = None
         self.draws: dict[str, Any] = {}
+        self._first_goal: dict[str, npt.NDArray[Any]] = {}
         self.episode_seed = 0
         self._step_index = -1
         self._ended = True
@@ -218,6 +220,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         self._step_index, self._ended, self.last_step = -1, False, None
         self._pose_looks()
         self._keep(self._capture(first=True, looks=True))
+        self._first_goal = self._goal()
         return self._observation(), self._info(None)
 
     def step(self, action: npt.ArrayLike) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -321,7 +324,12 @@ class RobotEnv(gym.Env[Observation, Action]):
             policy=policy,
             versions=installed_versions(),
             draws=dict(self.draws) if seed is None else {},
+            goal={n: a.tolist() for n, a in self._first_goal.items()} if seed is None else {},
         )
+
+    def lane_lines(self) -> LaneLines | None:
+        """Lanes of this episode's world, privileged; None where a task has none."""
+        return self.task.lane_lines(self.stage) if isinstance(self.task, Laned) else None
 
     def close(self) -> None:
         """Gives the physics client back. Closing twice does no harm."""

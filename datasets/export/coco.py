@@ -51,10 +51,12 @@ class CocoOptions:
     Attributes:
         every: Each so manieth picture of a camera.
         smallest_px: Things with fewer pixels are left out.
+        own: Whether the robot's own body is annotated, where its camera sees it.
     """
 
     every: int = 1
     smallest_px: int = 1
+    own: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.smallest_px < 1:
@@ -125,7 +127,7 @@ class Coco:
     def _annotations(
         self, episode: RecordedEpisode, sensor: str, k: int, number: int
     ) -> Iterator[dict[str, Any]]:
-        labels = camera_labels(episode, sensor, k)
+        labels = camera_labels(episode, sensor, k, own=self.options.own)
         instance = episode.sample(sensor, k, ["instance"]).data["instance"]
         for row in range(len(labels.names)):
             semantic = SemanticClass(int(labels.semantic[row]))

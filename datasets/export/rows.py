@@ -111,6 +111,18 @@ def _goal_columns(episode: RecordedEpisode) -> tuple[Column, ...]:
     )
 
 
+def goal_told(episode: RecordedEpisode, number: int) -> Mapping[str, npt.NDArray[Any]]:
+    """What the task told the agent after a step; -1 is the reset.
+
+    Logs that were made before the goal at the reset was recorded give that of their first step.
+    """
+    first = episode.step(max(number, 0)).goal
+    if number >= 0 or not episode.meta.goal:
+        return first
+    told = episode.meta.goal
+    return {name: np.array(told[name], array.dtype) for name, array in first.items()}
+
+
 def control_hz(episode: RecordedEpisode) -> float:
     """Control steps a second, as the configuration or else the steps say.
 
@@ -149,9 +161,8 @@ class Rows:
             if column.sensor != GOAL:
                 self._fields.setdefault(column.sensor, []).append(column.name)
         self._goals = [column.name for column in columns if column.sensor == GOAL]
-        # Told after each step; at the reset the first one stands in.
-        told = np.searchsorted(episode.step_times_ns, times_ns, side="right") - 1
-        self._told = np.maximum(told, 0)
+        # Told at the reset (-1) and after each step.
+        self._told = np.searchsorted(episode.step_times_ns, times_ns, side="right") - 1
         self._aligned: dict[str, Alignment] = {
             sensor: align(episode.times_ns(sensor, "arrived"), times_ns, "hold")
             for sensor in self._fields
@@ -186,7 +197,7 @@ class Rows:
                     held[sensor] = number, {f"{sensor}.{name}": data[name] for name in fields}
                 values |= held[sensor][1]
             if self._goals:
-                goal = self.episode.step(int(self._told[row])).goal
+                goal = goal_told(self.episode, int(self._told[row]))
                 values |= {f"{GOAL}.{name}": goal[name] for name in self._goals}
             yield values
 
@@ -201,8 +212,12 @@ class Rows:
         """
         for column in self.columns:
             if column.sensor == GOAL:
-                why = "the first row has what was told after the first step"
-                yield Signal(source=f"step.{column.key}", target=targets[column.key], lossy=why)
+                old = "the first row has what was told after the first step"
+                yield Signal(
+                    source=f"step.{column.key}",
+                    target=targets[column.key],
+                    lossy="" if self.episode.meta.goal else old,
+                )
                 continue
             told = report(self._aligned[column.sensor], self.episode.count(column.sensor))
             parts = [stored_loss(self.episode, column.sensor, column.name)]

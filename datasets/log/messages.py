@@ -12,6 +12,7 @@
                       repeated Array truth = 8; repeated Array goal = 9; }
     message Objects { int64 t_ns = 1; bool complete = 2; repeated string names = 3;
                       repeated string key_point_names = 4; repeated Array arrays = 5; }
+    message Lanes   { repeated Array arrays = 1; }
 
 The descriptors are built here instead of by a compiler, so no generated file has to fit the
 installed version of protobuf. Bytes of arrays are little-endian and C-contiguous.
@@ -76,6 +77,7 @@ _MESSAGES: Mapping[str, Mapping[str, str]] = {
         "key_point_names": "string*",
         "arrays": "Array*",
     },
+    "Lanes": {"arrays": "Array*"},
 }
 
 
@@ -105,6 +107,7 @@ _CLASSES = _classes()
 CaptureMessage: Any = _CLASSES["Capture"]
 StepMessage: Any = _CLASSES["Step"]
 ObjectsMessage: Any = _CLASSES["Objects"]
+LanesMessage: Any = _CLASSES["Lanes"]
 
 
 def descriptor_set(descriptor: Descriptor) -> bytes:

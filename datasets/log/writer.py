@@ -27,6 +27,7 @@ from mcap.writer import CompressionType, Writer
 from fleetloop.core.config import to_json
 from fleetloop.core.digest import canonical_json
 from fleetloop.core.errors import ConfigError, StateError, StorageError
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Outcome, Sample, Step
@@ -34,6 +35,7 @@ from fleetloop.datasets.calibration import ATTACHMENT, calibration_of, camera_me
 from fleetloop.datasets.log.boxes import BOXES_EVERY_NS, boxes_message
 from fleetloop.datasets.log.messages import (
     CaptureMessage,
+    LanesMessage,
     ObjectsMessage,
     StepMessage,
     descriptor_set,
@@ -117,6 +119,10 @@ class EpisodeWriter:
         """Writes where the objects truly are."""
         self._current().add_objects(objects)
 
+    def add_lanes(self, lanes: LaneLines) -> None:
+        """Writes the lanes of the world; once, after `begin`."""
+        self._current().add_lanes(lanes)
+
     def add_step(self, step: Step) -> None:
         """Writes a step."""
         self._current().add_step(step)
@@ -189,6 +195,9 @@ class _OpenEpisode:
 
     def add_objects(self, objects: Objects) -> None:
         self._guarded(lambda: self._write_objects(objects))
+
+    def add_lanes(self, lanes: LaneLines) -> None:
+        self._guarded(lambda: self._write_lanes(lanes))
 
     def add_step(self, step: Step) -> None:
         self._guarded(lambda: self._write_step(step))
@@ -279,6 +288,13 @@ class _OpenEpisode:
             line = Log(level=Log.INFO, message=f"{event.kind} {to_json(event.detail)}", name="task")
             stamp(line.timestamp, event.t_ns)
             self._mirrored("/events", line, event.t_ns, event.t_ns)
+
+    def _write_lanes(self, lanes: LaneLines) -> None:
+        message = LanesMessage()
+        for name, array in lanes.arrays().items():
+            put_array(message.arrays.add(), name, array)
+        self._channel("/lanes", LanesMessage, {"stream": "lanes"})
+        self._add_at("/lanes", message, 0, 0, 0)
 
     def _write_objects(self, objects: Objects) -> None:
         message = ObjectsMessage(

@@ -15,6 +15,8 @@ CHECKS: Registry[type[Check]] = Registry(
         "values": "fleetloop.datasets.validate.values:ValueCheck",
         "mounts": "fleetloop.datasets.validate.mounts:MountCheck",
         "boxes": "fleetloop.datasets.validate.boxes:BoxCheck",
+        "flow": "fleetloop.datasets.validate.flow:FlowCheck",
+        "lanes": "fleetloop.datasets.validate.lanes:LaneCheck",
         "reprojection": "fleetloop.datasets.validate.reprojection:ReprojectionCheck",
     },
 )

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.frames import Pose
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.spec import Schema
 from fleetloop.core.types import Event
 from fleetloop.envs.robots.base import Robot
@@ -120,4 +121,13 @@ class Living(Protocol):
 
     def pose_looks(self, stage: Stage, t_ns: int) -> None:
         """Puts the looks of what moves where it is at a time of the step."""
+        ...
+
+
+@runtime_checkable
+class Laned(Protocol):
+    """A task whose world has lanes, which are recorded once an episode as labels."""
+
+    def lane_lines(self, stage: Stage) -> LaneLines:
+        """Lanes near where the episode plays; called after `begin`, by whoever records."""
         ...

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.rng import child_generator
 from fleetloop.core.spec import Field, Schema
 from fleetloop.core.types import Event
@@ -27,6 +28,7 @@ from fleetloop.envs.tasks.drive_referee import ARRIVED_M, JERK_M_S3, Tally, judg
 from fleetloop.envs.tasks.drive_route import COMMANDS, DriveRoute, draw_route
 from fleetloop.envs.tasks.drive_sight import Outline, Sight
 from fleetloop.envs.tasks.drive_world import DriveWorld
+from fleetloop.envs.tasks.lane_lines import lines_of_network
 from fleetloop.envs.weather import draw_weather
 
 WAYPOINTS = 8
@@ -207,6 +209,10 @@ class Drive:
             "uncomfortable_steps": np.array(tally.uncomfortable),
             "worst": tally.worst.copy(),
         }
+
+    def lane_lines(self, stage: Stage) -> LaneLines:
+        """Lanes near the route."""
+        return lines_of_network(self.world.network, self.route.xyz_m, stage.ground)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Traffic, the tally and the disturbance."""

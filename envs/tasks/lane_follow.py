@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.spec import Field, Schema
 from fleetloop.core.types import Event
 from fleetloop.envs.maps.roadside import RoadsideConfig, build_roadside
@@ -18,6 +19,7 @@ from fleetloop.envs.maps.track import Track, TrackConfig, generate_track
 from fleetloop.envs.robots.base import Robot
 from fleetloop.envs.stage import Stage
 from fleetloop.envs.tasks.base import Verdict
+from fleetloop.envs.tasks.lane_lines import lines_of_track
 
 _PATH_POINTS = 40
 _GROUND = "ground"
@@ -157,6 +159,10 @@ class LaneFollow:
             "lane_path_m": local[:, :2],
             "curvature_ahead_1_m": np.array([self.track.curvature_at(s) for s in ahead[:25]]),
         }
+
+    def lane_lines(self, stage: Stage) -> LaneLines:
+        """Both lanes of the loop."""
+        return lines_of_track(self.track, stage.ground)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """The distance so far; the loop itself never changes within an episode."""

@@ -251,9 +251,8 @@ def test_rows_are_what_the_agent_observed(tmp_path):
     assert len(rows) == len(seen) + 1
     for row, observation in zip(rows, seen, strict=False):
         for column in columns:
-            if column.sensor != "goal":
-                told = observation[f"{column.sensor}/{column.name}"]
-                np.testing.assert_array_equal(row[column.key].astype(told.dtype), told)
+            told = observation[f"{column.sensor}/{column.name}"]
+            np.testing.assert_array_equal(row[column.key].astype(told.dtype), told)
 
 
 def test_coco_tells_tracks_and_pictures_of_the_log(fleet, tmp_path):

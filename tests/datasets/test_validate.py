@@ -17,11 +17,13 @@ from fleetloop.datasets.validate.reprojection import compare
 from fleetloop.datasets.validate.run import told, validate, validate_log
 
 
-def rewritten(episode, folder, change=None, meta=None, outcome=None, lossless=False):
+def rewritten(episode, folder, change=None, meta=None, outcome=None, lossless=False, lanes=None):
     """The log again with each record as `change` leaves it; None leaves it out."""
     writer = EpisodeWriter(folder, lossless=lossless)
     meta = meta or episode.meta
     writer.begin(meta, episode.schemas)
+    if episode.lanes is not None:
+        writer.add_lanes(lanes or episode.lanes)
     for record in episode.log.records():
         kept = change(record) if change else record
         if isinstance(kept, Step):
@@ -54,6 +56,7 @@ def test_a_good_recording_passes_and_its_figures_are_told(street):
     assert figures["box_excess_px"] < 2.0
     assert figures["points_in_their_box_pct"] > 99.0
     assert figures["mount_error_mm"] < 1e-6
+    assert figures["lanes_on_road_pct"] > 95.0
     assert report.samples["front"] == 6
     assert any("ok" in line for line in told(report))
 
@@ -64,6 +67,13 @@ def test_all_checks_take_a_recording_without_labels_or_lens(made_up, tmp_path):
     report = validate_log(writer.path("made-up-7"))
     # Its hash, outcome, first times and poses are made up, and nothing else is wrong.
     assert {check for check, _ in errors(report)} == {"episode", "clocks", "mounts"}
+
+
+def test_lanes_that_lie_elsewhere_are_found(street, tmp_path):
+    shifted = street.lanes.point_m + np.array([0.0, 0.0, 0.6], np.float32)
+    aside = replace(street.lanes, point_m=shifted * np.array([1.03, 1.03, 1.0], np.float32))
+    report = rewritten(street, tmp_path, lanes=aside)
+    assert ("lanes", "front") in errors(report)
 
 
 def test_a_missing_sample_is_found(street, tmp_path):

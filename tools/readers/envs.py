@@ -33,7 +33,7 @@ class Env:
 
 
 TORCH = "torch==2.13.0"
-"""The build that the local package index serves without CUDA for Python 3.11."""
+"""PyPI's build for Linux brings CUDA with it: give pip an index of CPU builds to go without."""
 
 _LEROBOT = (
     "datasets>=4.8,<5", "pandas<3", "av<16", "pyarrow>=21", "huggingface-hub>=1.6,<2", "draccus",
@@ -57,6 +57,7 @@ ENVS = {
             "pillow",
             "rosbags",
             "rerun-sdk",
+            "mcap",
             "pymcap-cli",
             "webdataset",
             "pykitti",

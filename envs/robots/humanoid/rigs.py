@@ -13,6 +13,7 @@ from fleetloop.core.frames import BASE_T_OPTICAL, Pose
 from fleetloop.core.lens import Lens
 from fleetloop.envs.robots.base import Rig
 from fleetloop.envs.robots.humanoid.kinematics import Tree
+from fleetloop.envs.robots.humanoid.landmarks import EYES_M, eye_m
 from fleetloop.envs.robots.humanoid.links import GRIP_M, PALM_M, SIDES
 from fleetloop.envs.robots.humanoid.params import HumanoidParams
 from fleetloop.envs.sensors.base import SensorConfig
@@ -23,9 +24,6 @@ from fleetloop.envs.sensors.force_torque import OMEGA85, ForceTorqueConfig
 from fleetloop.envs.sensors.imu import ImuConfig
 from fleetloop.envs.sensors.motor import MotorConfig
 from fleetloop.envs.sensors.scanner2d import Scanner2dConfig
-
-EYES_M = 0.064
-"""Distance of the two head cameras: that of human eyes."""
 
 _PADS_INWARD = {"finger": 1.0, "thumb": -1.0}
 
@@ -53,7 +51,7 @@ def _head_camera(
     p: HumanoidParams, name: str, y_m: float, size_px: tuple[int, int], labels: tuple[str, ...]
 ) -> CameraConfig:
     # Behind the face plate's upper half, turned down a little: hands and the floor ahead.
-    mount = Pose.of(0.12, y_m, p.head_height_m + 0.02, pitch_rad=math.radians(22.0))
+    mount = Pose.of(*eye_m(p, y_m), pitch_rad=math.radians(22.0))
     return CameraConfig(
         name=name,
         link="head",

@@ -19,6 +19,7 @@ from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.control import Control
 from fleetloop.envs.robots.humanoid.holding import Held, Holding, Pressing
 from fleetloop.envs.robots.humanoid.kinematics import Motion, base_rows, move, tree_of
+from fleetloop.envs.robots.humanoid.landmarks import landmarks_m
 from fleetloop.envs.robots.humanoid.links import SIDES, LinkSpec, humanoid_links
 from fleetloop.envs.robots.humanoid.looks import humanoid_looks
 from fleetloop.envs.robots.humanoid.params import HumanoidParams, vary
@@ -389,7 +390,7 @@ class Humanoid:
         self._holding.take(side, held)
 
     def _show(self, stage: Stage) -> None:
-        looks = _looks(self.params)
+        looks, points = _looks(self.params), landmarks_m(self.params)
         self._move(self._now, 0)
         quaternions = quaternion_from_rotation(self._now.rotation)
         shells: list[tuple[Thing, int]] = []
@@ -400,7 +401,9 @@ class Humanoid:
             pose = Pose(self._now.position_m[row], quaternions[row])
             title = "robot" if first is None else f"robot_{name}"
             body = self._number if first is None else None
-            thing = stage.add(title, pose, looks=looks[name], of=first, body=body)
+            thing = stage.add(
+                title, pose, looks=looks[name], of=first, body=body, key_points_m=points.get(name)
+            )
             first = first or thing
             shells.append((thing, row))
         self._shells = tuple(shells)

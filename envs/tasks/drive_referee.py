@@ -28,6 +28,9 @@ OFF_ROUTE_M = 15.0
 ARRIVED_M = 2.0
 STANDING_M_S = 0.1
 STOP_WITHIN_M = 4.0
+HELD_UP_M = 12.0
+"""Whoever is nearer ahead, and a signal nearer ahead that is not green, is a reason to stand."""
+
 WRONG_WAY_M = 40.0
 """Going around who stands in the way takes less of the other side."""
 
@@ -36,6 +39,8 @@ LATERAL_M_S2 = 4.89
 JERK_M_S3 = 8.37
 YAW_RATE_RAD_S = 0.95
 """nuPlan's bounds of comfort."""
+
+_NOT_GREEN = (SignalState.RED, SignalState.RED_AMBER, SignalState.AMBER)
 
 BAD = ("collision_vehicle", "collision_person", "collision_static", "red_light", "stop_sign",
        "off_road", "wrong_way", "off_route", "stuck")  # fmt: skip
@@ -50,7 +55,7 @@ class Tally:
         best_m: Furthest place reached along the route.
         here_m: Present place.
         offset_m: To the left of the route.
-        stood_s: Standing, without a break.
+        stood_s: Standing without a break and without a reason.
         counts: (len(BAD),).
         passed, stopped: (gates,) lines that were passed, and at which the car had stopped.
         wrong_m: How far it has driven on the wrong side, without a break.
@@ -173,7 +178,8 @@ def judge_instant(
     tally.off = off
     if abs(tally.offset_m) > OFF_ROUTE_M:
         kinds.append("off_route")
-    tally.stood_s = tally.stood_s + dt_s if abs(scene.speed_m_s) < STANDING_M_S else 0.0
+    stands = abs(scene.speed_m_s) < STANDING_M_S and not _held_up(tally, route, scene)
+    tally.stood_s = tally.stood_s + dt_s if stands else 0.0
     if tally.stood_s > stuck_s:
         kinds.append("stuck")
     for kind in kinds:
@@ -185,6 +191,20 @@ def judge_instant(
     return tuple(
         Event(t_ns=t_ns, kind=kind, detail={"route_m": round(tally.here_m, 2)}) for kind in kinds
     )
+
+
+def _held_up(tally: Tally, route: DriveRoute, scene: Scene2d) -> bool:
+    """Whether there is a reason to stand: somebody close ahead, or a signal that is not green."""
+    gap_m, _, there = scene.lead
+    if there and gap_m < HELD_UP_M:
+        return True
+    front = tally.here_m + scene.front_m
+    for row, gate in enumerate(route.gates):
+        if gate.signal < 0 or tally.passed[row] or not -0.5 < gate.line_m - front < HELD_UP_M:
+            continue
+        if int(scene.states[gate.signal, gate.signal_index]) in _NOT_GREEN:
+            return True
+    return False
 
 
 def _lines(tally: Tally, route: DriveRoute, scene: Scene2d) -> list[str]:

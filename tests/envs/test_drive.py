@@ -160,6 +160,23 @@ def test_time_to_collision_comfort_and_standing_follow_their_definitions():
     assert again.counts[BAD.index("stuck")] == len(kinds)
 
 
+def test_standing_with_a_reason_is_not_being_stuck():
+    def kinds(route, seconds=9.0, **scenes):
+        tally, found = Tally.begin(len(route.gates)), []
+        tally.here_m = 10.0
+        for _ in range(round(10 * seconds)):
+            now = scene(10.0, 0.0, **scenes)
+            found += [e.kind for e in judge_instant(tally, route, now, 0, 0.1, 3.0)]
+        return set(found)
+
+    light = straight([gate(Control.SIGNAL, signal=0)])
+    assert kinds(light, state=SignalState.RED) == set()
+    assert kinds(light, state=SignalState.GREEN) == {"stuck"}
+    assert kinds(straight(), lead=(4.0, 0.0, True)) == set()
+    assert kinds(straight(), lead=(40.0, 0.0, True)) == {"stuck"}
+    assert kinds(straight([gate(Control.STOP)])) == {"stuck"}
+
+
 def test_a_troupe_moves_looks_as_the_stage_would():
     stage = Stage(TickRate(100), "fast")
     look = Look(shape=Box((1, 0.5, 0.5)), material=MATERIALS.get("plastic"),

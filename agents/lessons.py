@@ -103,6 +103,9 @@ QUESTIONS: tuple[Question, ...] = (
 )
 """In the order in which their numbers stand in an array of answers."""
 
+WORST = -1.0
+"""Lowest score of a question."""
+
 ANSWERS = sum(len(question.parts) for question in QUESTIONS)
 
 
@@ -134,7 +137,9 @@ def lesson_scores(
 
     Numbers are scored by the part of their variance that is explained, probabilities (as logits)
     by how much better than a coin the two kinds are ordered, 2 AUROC - 1. What was not asked often
-    enough (fewer than ten known answers, or all alike) is left out.
+    enough (fewer than ten known answers, or all alike) is left out. A score below `WORST` counts as
+    that: where answers hardly differ, a small error is many times their variance, and would hide
+    all other questions of a lesson.
 
     Args:
         answer, truth, known: (n, ANSWERS).
@@ -179,4 +184,4 @@ def _score(
     if spread < 1e-8:
         return None
     error = float(np.square(answer.astype(np.float64) - truth).mean())
-    return 1.0 - error / spread
+    return max(1.0 - error / spread, WORST)

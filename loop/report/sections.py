@@ -84,8 +84,8 @@ def lessons(story: Story) -> str:
         "Physics: how the body moves in the next half second, and whether it will stop, fall or "
         "collide within two. Recognition: how far things are in sixteen directions, and what they "
         "are. Navigation: progress and place on the way. 1 is right, 0 no better than the mean, "
-        "less is worse than that. Scored on the frames of each round, a part of which that round's "
-        "brain was taught."
+        "less is worse than that, cut at -1 for each question. Scored on the frames of each round, "
+        "a part of which that round's brain was taught."
     )
     return section("Three lessons", panel(table(("round", "task", *_LESSONS), rows) + note(text)))
 

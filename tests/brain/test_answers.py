@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetloop.agents.lessons import ANSWERS, area_under_curve, lesson_scores, places
+from fleetloop.agents.lessons import ANSWERS, WORST, area_under_curve, lesson_scores, places
 from fleetloop.agents.observe import Moment
 from fleetloop.agents.training.answers import FARTHEST_M, answers, cast_m
 from fleetloop.core.objects import Objects
@@ -162,3 +162,8 @@ def test_scores_are_one_for_truth_and_none_for_its_mean():
     mean = lesson_scores(np.tile(truth.mean(axis=0), (50, 1)), truth, known)
     assert mean["physics/motion"] == pytest.approx(0.0, abs=1e-6)
     assert mean["physics/soon"] == 0.0
+    # A question that hardly varies does not hide the others, however far off its answers are.
+    wild = truth.copy()
+    wild[:, places("motion").start] += 1e3
+    assert lesson_scores(wild, truth, known)["physics"] > WORST
+    assert min(lesson_scores(wild + 1e3, truth, known).values()) >= WORST

@@ -46,11 +46,20 @@ ACCEL_M_S2, BRAKE_M_S2 = 3.0, 8.0
 
 BUDGETS = (25, 50, 100, 200, 400, 800, 1600, 3200, 6400)
 WANTED = 0.85
-USED = ("expert_disagreement", "before_failure", "hard_braking", "near_miss")
+UNAIDED = ("before_failure", "hard_braking", "near_miss")
 FEATURES, RIDGE = 200, 0.02
 
 _FAR_M = 80.0
-_ARMS = ("triggered", "random")
+
+ARMS = {
+    "triggered": ("expert_disagreement", *UNAIDED),
+    "unaided": UNAIDED,
+    "random": (),
+}
+"""Triggers by arm. `unaided` does without the expert that runs beside the brain: on a real street
+nobody knows what it would do before a label was paid for."""
+
+COLORS = ("#0b6e4f", "#2f6db5", "#b3541e")
 
 
 @dataclass(slots=True)
@@ -253,7 +262,7 @@ def one_seed(seed: int, rare: float, pool_size: int, cases: int) -> dict[str, li
         return float(drive(test, act, child_seed(seed, "test")).success.mean())
 
     result = {"start": [success(start)], "expert": [success(None)]}
-    for arm in _ARMS:
+    for arm in ARMS:
         seen, wanted = base
         brain, before = start, 0
         result[arm] = []
@@ -275,9 +284,10 @@ def one_seed(seed: int, rare: float, pool_size: int, cases: int) -> dict[str, li
 def chosen(arm: str, pool: Drive, frames: int, rng: np.random.Generator) -> list[Clip]:
     """Clips of a pool for so many labels."""
     config = ClipConfig()
-    if arm == "triggered":
-        return triggered_clips(episodes_of(pool, USED), config, frames, rng)
-    return random_clips(episodes_of(pool, ()), config, frames, rng, "random")
+    episodes = episodes_of(pool, ARMS[arm])
+    if arm == "random":
+        return random_clips(episodes, config, frames, rng, "random")
+    return triggered_clips(episodes, config, frames, rng)
 
 
 def needed(success: Sequence[float]) -> float:
@@ -297,28 +307,28 @@ def needed(success: Sequence[float]) -> float:
 
 
 def table(found: Sequence[Mapping[str, Sequence[float]]]) -> list[str]:
-    """Markdown: mean success by budget, then the labels that each seed needed."""
-    lines = ["| labels | triggered | random | seeds in which triggered was better |",
-             "|---|---|---|---|"]  # fmt: skip
+    """Markdown: success by budget, then the labels that each seed needed."""
+    lines = [f"| labels | {' | '.join(ARMS)} |", "|---" * (len(ARMS) + 1) + "|"]
     for column, budget in enumerate(BUDGETS):
         cells = []
-        for arm in _ARMS:
+        for arm in ARMS:
             values = [one[arm][column] for one in found]
             cells.append(f"{np.mean(values):.0%} ({min(values):.0%} to {max(values):.0%})")
-        better = sum(one["triggered"][column] > one["random"][column] for one in found)
-        lines.append(f"| {budget} | {cells[0]} | {cells[1]} | {better} of {len(found)} |")
-    lines += ["", f"Labels to {WANTED:.0%}, each seed, triggered against random:"]
-    pairs = [(needed(one["triggered"]), needed(one["random"])) for one in found]
-    lines.append(", ".join(f"{_count(a)} : {_count(b)}" for a, b in pairs))
-    medians = [float(np.median([pair[k] for pair in pairs])) for k in (0, 1)]
-    fewer = sum(a < b for a, b in pairs)
-    more = sum(a > b for a, b in pairs)
-    p = sum(math.comb(fewer + more, k) for k in range(max(fewer, more), fewer + more + 1))
-    p = min(1.0, 2.0 * p / 2 ** (fewer + more))
-    lines.append(
-        f"Medians {_count(medians[0])} : {_count(medians[1])}; fewer in {fewer} of {len(pairs)} "
-        f"seeds, more in {more} (sign test p = {p:.2g})."
-    )
+        lines.append(f"| {budget} | {' | '.join(cells)} |")
+    counts = {arm: [needed(one[arm]) for one in found] for arm in ARMS}
+    medians = [_count(float(np.median(counts[arm]))) for arm in ARMS]
+    lines.append(f"| median to {WANTED:.0%} | {' | '.join(medians)} |")
+    for arm in ("triggered", "unaided"):
+        pairs = list(zip(counts[arm], counts["random"], strict=True))
+        fewer, more = (sum(sign * a < sign * b for a, b in pairs) for sign in (1, -1))
+        tried = fewer + more
+        tail = sum(math.comb(tried, k) for k in range(max(fewer, more), tried + 1))
+        p = min(1.0, 2.0 * tail / 2**tried)
+        lines.append(
+            f"{arm} against random, each seed: "
+            + ", ".join(f"{_count(a)} : {_count(b)}" for a, b in pairs)
+            + f"; fewer in {fewer}, more in {more}, sign test p = {p:.2g}"
+        )
     start, expert = (np.mean([one[name][0] for one in found]) for name in ("start", "expert"))
     lines.append(f"Without any of these labels {start:.0%}; the expert {expert:.0%}.")
     return lines
@@ -348,16 +358,17 @@ def plot(found: Sequence[Mapping[str, Sequence[float]]]) -> str:
                      f'fill="#444">{budget}</text>')  # fmt: skip
     parts.append(f'<text x="{left + wide / 2}" y="{height - 14}" text-anchor="middle" '
                  'fill="#444">labels bought</text>')  # fmt: skip
-    for arm, color in zip(_ARMS, ("#0b6e4f", "#b3541e"), strict=True):
+    under = 0.0
+    for arm, color in zip(ARMS, COLORS, strict=True):
         mean = [float(np.mean([one[arm][k] for one in found])) for k in range(len(BUDGETS))]
         lines = [(one[arm], 0.8, 0.35) for one in found] + [(mean, 3.0, 1.0)]
         for values, thick, strength in lines:
             points = " ".join(f"{x:.1f},{y(v):.1f}" for x, v in zip(places, values, strict=True))
             parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" '
                          f'stroke-width="{thick}" opacity="{strength}"/>')  # fmt: skip
-        row = 0 if arm == "triggered" else 18
-        parts.append(f'<text x="{left + wide + 10}" y="{y(max(mean)) + row + 4:.1f}" '
-                     f'fill="{color}">{arm}</text>')  # fmt: skip
+        name_y = max(y(mean[-1]) + 4.0, under + 16.0)
+        under = name_y
+        parts.append(f'<text x="{left + wide + 10}" y="{name_y:.1f}" fill="{color}">{arm}</text>')
     return "".join([*parts, "</svg>"]) + "\n"
 
 

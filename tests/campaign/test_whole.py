@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import re
 import shutil
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -52,6 +56,45 @@ def test_processes_make_the_same_campaign_and_a_second_run_makes_nothing(campaig
     before = digests(campaign)
     assert "Going on" in loop(campaign, "inline")
     assert digests(campaign) == before
+
+
+def killed_now_and_then(out, kills: int, chance: random.Random) -> int:
+    """Runs the loop until it ends by itself, and kills it after a few more jobs each time."""
+    program = Path(sys.executable).with_name("fleetloop")
+    command = [str(program), "loop", "--smoke", "--robots", "car", "--out", str(out)]
+    done = 0
+    while True:
+        jobs_before = jobs_done(out)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        if done == kills:
+            assert process.wait(timeout=600) == 0
+            return done
+        jobs = jobs_before + chance.randint(1, 4)
+        while jobs_done(out) < jobs and process.poll() is None:
+            time.sleep(0.02)
+        until_s = time.monotonic() + chance.uniform(0.0, 1.5)
+        while time.monotonic() < until_s and process.poll() is None:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            assert process.returncode == 0
+            return done
+        process.kill()
+        process.wait()
+        done += 1
+
+
+def jobs_done(out) -> int:
+    costs = out / "costs.jsonl"
+    return len(costs.read_text().splitlines()) if costs.exists() else 0
+
+
+def test_a_loop_that_is_killed_thirty_times_ends_with_the_same_digests(campaign, tmp_path):
+    killed, folders, chance = 0, 0, random.Random(7)
+    while killed < 30:
+        out = tmp_path / f"killed{folders}"
+        killed += killed_now_and_then(out, 30 - killed, chance)
+        assert digests(out) == digests(campaign)
+        folders += 1
 
 
 def test_the_way_back_ends_at_every_episode_and_no_held_out_world_is_on_it(campaign):

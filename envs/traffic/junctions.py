@@ -19,6 +19,9 @@ from fleetloop.envs.traffic.yielding import body_comes, free_until, is_blocked, 
 MARGIN_M = 0.8
 """Room that is kept around the places where ways meet."""
 
+SWING_M = 2.5
+"""The same for long vehicles, whose corners leave their strip."""
+
 GAP_S = 2.5
 """Spare time that those who yield leave to others (HCM 6th ed., chapter 20: critical headways of
 4.1 to 7.1 s, of which crossing itself takes the rest)."""
@@ -104,14 +107,16 @@ def _is_held(vehicle, link, exit_m, wide, v, roadway, places):
     while other >= 0:
         if other != vehicle and (not wide or long or v[other].length_m > LONG_M):
             rear = place_on_way(other, link, v, roadway) - 0.5 * v[other].length_m
-            if rear < exit_m + MARGIN_M:
+            swings = long or v[other].length_m > LONG_M
+            if rear < exit_m + (SWING_M if swings else MARGIN_M):
                 return True
         other = places.holder_next[other]
     other = places.tail[link]
     while other >= 0:
         rear = v[other].tail_m - 0.5 * v[other].length_m
         concerns = other != vehicle and (not wide or long or v[other].length_m > LONG_M)
-        if concerns and rear < exit_m + MARGIN_M:
+        swings = long or v[other].length_m > LONG_M
+        if concerns and rear < exit_m + (SWING_M if swings else MARGIN_M):
             return True
         other = places.tail_next[other]
     return False

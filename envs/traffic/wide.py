@@ -21,7 +21,7 @@ AXLES = 0.62
 TIGHT_M = 30.0
 """In wider curves the swing is less than 0.3 m."""
 
-_HALF_OTHER_M = 1.2
+_APART_M = 0.2
 _STEP_M = 1.0
 
 
@@ -61,7 +61,7 @@ def wide_conflicts(network: RoadNetwork) -> list[WideConflict]:
             for two in curves:
                 apart = links.from_lane[one] != links.from_lane[two] and two not in known
                 if two > one and apart:
-                    found += _pair(one, two, curves, max(reach[one], reach[two]))
+                    found += _pair(one, two, curves, reach[one], reach[two])
     return found
 
 
@@ -75,10 +75,13 @@ def _swing_of(curve: Curve) -> float:
     return swing_m(radius) if radius < TIGHT_M else 0.0
 
 
-def _pair(one: int, two: int, curves: dict[int, Curve], swing: float) -> list[WideConflict]:
-    if swing == 0.0:
+def _pair(
+    one: int, two: int, curves: dict[int, Curve], swing: float, other_swing: float
+) -> list[WideConflict]:
+    if max(swing, other_swing) == 0.0:
         return []
-    reach = swing + _HALF_OTHER_M
+    # Both may be long.
+    reach = max(swing, 0.5 * WIDEST_M) + max(other_swing, 0.5 * WIDEST_M) + _APART_M
     if _apart(curves[one].xyz_m, curves[two].xyz_m, reach):
         return []
     ours, theirs = (

@@ -29,6 +29,7 @@ from fleetloop.envs.tasks.drive_route import COMMANDS, DriveRoute, draw_route
 from fleetloop.envs.tasks.drive_sight import Outline, Sight
 from fleetloop.envs.tasks.drive_world import DriveWorld
 from fleetloop.envs.tasks.lane_lines import lines_of_network
+from fleetloop.envs.traffic.deadlock import deadlock_events
 from fleetloop.envs.weather import draw_weather
 
 WAYPOINTS = 8
@@ -177,7 +178,11 @@ class Drive:
             terminated=bool(cause),
             success=arrived and clean,
             cause=cause,
-            events=(*events, *((Event(t_ns=t_ns, kind="arrived"),) if arrived else ())),
+            events=(
+                *events,
+                *((Event(t_ns=t_ns, kind="arrived"),) if arrived else ()),
+                *deadlock_events(self.world.traffic, t_ns, dt_s),
+            ),
         )
 
     def goal(self, stage: Stage, robot: Robot) -> dict[str, npt.NDArray[Any]]:

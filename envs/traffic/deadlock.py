@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetloop.core.types import Event
 from fleetloop.envs.maps.kinds import ConflictKind
 from fleetloop.envs.traffic.arrays import Table
 from fleetloop.envs.traffic.traffic import Traffic
@@ -60,6 +61,37 @@ def find_deadlocks(traffic: Traffic, *, stands_s: float = STANDS_S) -> list[Dead
             )
         )
     return found
+
+
+def deadlock_events(traffic: Traffic, t_ns: int, step_s: float) -> tuple[Event, ...]:
+    """Deadlocks that came about in a step, for the log of an episode.
+
+    A circle is told once: when the last of its members has been standing for `STANDS_S`. Nothing
+    is remembered, so a restored episode tells the same.
+
+    Args:
+        traffic: After the step.
+        t_ns: Time of the episode after the step.
+        step_s: Length of the step.
+    """
+    # Waits are sums of steps: within a millionth of a step they are the same.
+    fresh_s = (STANDS_S - 1e-6 * step_s, STANDS_S + (1.0 - 1e-6) * step_s)
+    waited = traffic.vehicles["waited_s"]
+    if not ((waited >= fresh_s[0]) & (waited < fresh_s[1])).any():
+        return ()
+    return tuple(
+        Event(
+            t_ns=t_ns,
+            kind="deadlock",
+            detail={
+                "vehicles": " ".join(str(row) for row in found.vehicles),
+                "x_m": found.place_m[0],
+                "y_m": found.place_m[1],
+            },
+        )
+        for found in find_deadlocks(traffic, stands_s=fresh_s[0])
+        if found.waited_s < fresh_s[1]
+    )
 
 
 def _waits_for(traffic: Traffic, row: int) -> list[int]:

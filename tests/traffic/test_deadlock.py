@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from fleetloop.envs.maps.town.config import TownConfig
 from fleetloop.envs.maps.town.source import TOWN
 from fleetloop.envs.traffic.audit import overlapping_vehicles
 from fleetloop.envs.traffic.config import TrafficConfig
-from fleetloop.envs.traffic.deadlock import find_deadlocks
+from fleetloop.envs.traffic.deadlock import deadlock_events, find_deadlocks
 from fleetloop.envs.traffic.traffic import Traffic
 
 
@@ -42,6 +43,19 @@ def test_a_circle_is_found_with_its_place_and_members(crossroads):
     assert found.vehicles == (0, 1, 2, 3)
     assert np.hypot(*found.place_m) < 3.0
     assert found.waited_s == 60.0
+
+
+def test_a_deadlock_is_an_event_of_the_step_in_which_it_came_about(crossroads):
+    traffic = in_a_circle(crossroads(arm_m=60.0).freeze())
+    told = []
+    for step in range(10):
+        # As it adds up: in tenths of a second, not exactly.
+        traffic.vehicles["waited_s"] = np.full(445 + step, 0.1).sum()
+        told += deadlock_events(traffic, 100_000_000 * step, 0.1)
+    (event,) = told
+    assert (event.kind, event.t_ns) == ("deadlock", 500_000_000)
+    assert event.detail["vehicles"] == "0 1 2 3"
+    assert event.detail["x_m"] == pytest.approx(0.0, abs=3.0)
 
 
 def test_who_has_just_moved_or_waits_in_a_queue_is_in_none(crossroads):

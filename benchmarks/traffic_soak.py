@@ -1,6 +1,7 @@
 """Hours of traffic on several maps: does it flow, does anybody touch anybody, what does it cost?
 
     python benchmarks/traffic_soak.py [--minutes 60] [--towns 5] [--maps FOLDER] [--vehicles 60]
+                                       [--cyclists 4] [--parked 0.5] [--pushy 0.1]
 
 Prints one row a map. `overlaps` and `walked into` count instants (two a second) at which two
 vehicles overlap, or a person is inside a vehicle; `slowest` is the lowest mean speed of any minute;
@@ -39,7 +40,14 @@ def maps_of(folder: Path) -> list[Path]:
 
 def show(name: str, network: RoadNetwork, args: argparse.Namespace) -> Soak:
     """Runs one map and prints its row."""
-    config = TrafficConfig(vehicles=args.vehicles, pedestrians=args.pedestrians)
+    config = TrafficConfig(
+        vehicles=args.vehicles,
+        cyclists=args.cyclists,
+        motorcyclists=args.motorcyclists,
+        pushy=args.pushy,
+        pedestrians=args.pedestrians,
+        parked=args.parked,
+    )
     traffic = Traffic(network, config)
     traffic.reset(args.seed)
     began = time.monotonic()
@@ -68,7 +76,11 @@ def main() -> None:
     parser.add_argument("--towns", type=int, default=5)
     parser.add_argument("--maps", type=Path, default=None)
     parser.add_argument("--vehicles", type=int, default=60)
+    parser.add_argument("--cyclists", type=int, default=4)
+    parser.add_argument("--motorcyclists", type=int, default=2)
+    parser.add_argument("--pushy", type=float, default=0.1)
     parser.add_argument("--pedestrians", type=int, default=40)
+    parser.add_argument("--parked", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     print(HEADER)

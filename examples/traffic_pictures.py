@@ -1,6 +1,7 @@
-"""Traffic from above and from the kerb, of one instant of a town.
+"""Traffic from above and from the kerb, of one instant of a town, by day and by night.
 
-Writes above.png and street.png: python examples/traffic_pictures.py docs/images
+Writes above.png, kerb_day.png, kerb_night.png and road.png into a folder:
+python examples/traffic_pictures.py FOLDER
 """
 
 import sys
@@ -16,17 +17,21 @@ from fleetloop.envs.maps.scenery.build import fill_scene
 from fleetloop.envs.maps.town.config import TownConfig
 from fleetloop.envs.props.fleet import road_user_looks
 from fleetloop.envs.props.people import limb_poses, outfit_of, person_looks
+from fleetloop.envs.tasks.drive_lamps import night_lamps
+from fleetloop.envs.trace.light import Light
 from fleetloop.envs.trace.look import look
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.traffic.config import TrafficConfig
+from fleetloop.envs.traffic.config import TrafficConfig, VehicleKind
 from fleetloop.envs.traffic.picture import draw_traffic
 from fleetloop.envs.traffic.traffic import Traffic
 
-SIZE = ("length_m", "width_m", "height_m")
+PLACE, SIZE = ("x_m", "y_m", "z_m", "heading_rad"), ("length_m", "width_m", "height_m")
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 network = open_map("town", TownConfig(seed=1))
-config = TrafficConfig(vehicles=60, pedestrians=120, warm_up_s=120.0)
+config = TrafficConfig(
+    vehicles=60, cyclists=24, motorcyclists=8, pedestrians=160, parked=0.7, warm_up_s=60.0
+)
 traffic = Traffic(network, config)
 traffic.reset(3)
 
@@ -36,6 +41,10 @@ for row in np.flatnonzero(traffic.present):
     size = tuple(float(traffic.vehicles[name][row]) for name in SIZE)
     kind = int(traffic.vehicles["kind"][row])
     users.append((traffic.poses()[row], road_user_looks(kind, size, row)))
+for row, body in enumerate(traffic.parked):
+    size = tuple(float(body[name]) for name in SIZE)
+    pose = np.array([body[name] for name in PLACE])
+    users.append((pose, road_user_looks(int(body["kind"]), size, 1000 + row)))
 people = traffic.walkers
 swing = np.minimum(np.hypot(people["vx_m_s"], people["vy_m_s"]), 1.0)
 places, turns = limb_poses(people["height_m"], people["phase_rad"], swing)
@@ -59,15 +68,35 @@ for number, (pose, looks, place, turn) in enumerate(figures, start=5000):
         scene.add(one.shape, at.position_m, at.quaternion_xyzw, material=one.material,
                   semantic=int(one.semantic), instance_id=number)  # fmt: skip
 
-# The sidewalk with most going on around it.
+
+def picture(eye: np.ndarray, heading: float, *, down: float = 0.12) -> np.ndarray:
+    """What somebody sees who looks along a heading."""
+    ahead = np.array([np.cos(heading), np.sin(heading), -down])
+    return look(scene, eye_m=eye, at_m=eye + ahead, width_px=1280, height_px=720)["rgb"]
+
+
+# The sidewalk with most going on ahead of it; who rides counts more.
 lanes = network.lanes
-long_ones = np.flatnonzero((lanes.kind == LaneKind.SIDEWALK) & (lanes.length_m > 60.0))
-there = np.concatenate([traffic.walker_poses(), traffic.poses()[traffic.present]])[:, :2]
-middles = np.array([lanes.pose_at(int(lane), 35.0)[:2] for lane in long_ones])
-counts = (np.linalg.norm(there - middles[:, None], axis=2) < 25.0).sum(axis=1)
-x, y, z, heading = lanes.pose_at(int(long_ones[np.argmax(counts)]), 8.0)
-ahead = np.array([np.cos(heading), np.sin(heading), -0.12])
-eye = np.array([x, y, z + 3.0])
-picture = look(scene, eye_m=eye, at_m=eye + ahead, width_px=1280, height_px=720)
-write_png(picture["rgb"], folder / "street.png")
+walks = np.flatnonzero((lanes.kind == LaneKind.SIDEWALK) & (lanes.length_m > 60.0))
+riders = np.isin(traffic.vehicles["kind"], (VehicleKind.BICYCLE, VehicleKind.MOTORCYCLE))
+shown = traffic.poses()[traffic.present]
+weight = np.concatenate([np.ones(len(people)), np.where(riders[traffic.present], 6.0, 2.0)])
+there = np.concatenate([traffic.walker_poses(), shown])[:, :2]
+middles = np.array([lanes.pose_at(int(lane), 25.0)[:2] for lane in walks])
+near = np.linalg.norm(there - middles[:, None], axis=2) < 18.0
+best = int(walks[np.argmax((near * weight).sum(axis=1))])
+x, y, z, heading = lanes.pose_at(best, 6.0)
+eye = np.array([x, y, z + 2.4])
+write_png(picture(eye, heading), folder / "kerb_day.png")
+
+# What a driver sees behind a bicycle, or behind whoever is first.
+first = int(np.argmax(riders & traffic.present))
+pose = traffic.poses()[first]
+back = np.array([np.cos(pose[3]), np.sin(pose[3])])
+write_png(picture(np.array([*(pose[:2] - 7.0 * back), pose[2] + 1.5]), pose[3], down=0.06),
+          folder / "road.png")  # fmt: skip
+
+lamps = night_lamps(network, Pose.of(x, y, z, yaw_rad=heading), 2.3)
+scene.light = Light(sun_elevation_rad=-0.3, lamps=lamps)
+write_png(picture(eye, heading), folder / "kerb_night.png")
 write_png(draw_traffic(traffic, center_m=(0.0, 0.0), width_m=240.0), folder / "above.png")

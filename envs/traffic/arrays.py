@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fleetloop.envs.maps.kinds import LaneKind, Turn
 from fleetloop.envs.maps.network import RoadNetwork
+from fleetloop.envs.traffic.chains import find_chains, lanes_beside
 from fleetloop.envs.traffic.grid import Grid, grid_of
 from fleetloop.envs.traffic.rings import find_rings
 from fleetloop.envs.traffic.wide import WideConflict, wide_conflicts
@@ -38,6 +39,9 @@ two half widths of 1.25 m and what the rear of a long vehicle cuts in."""
 
 _FURTHEST_LINE_M = 9.0
 
+NARROWEST_M = 2.4
+"""Vehicles of traffic keep to lanes that are at least this wide."""
+
 LONG_M = 7.0
 """Vehicles that are longer than this swing out and cut corners."""
 
@@ -50,6 +54,8 @@ VEHICLE = np.dtype(
         ("link", np.int32),  # the way at the end of its lane, or the one it is on; -1 without
         ("tail_link", np.int32),  # the connector that its rear has not left, -1 without
         ("kind", np.int32),
+        ("old_lane", np.int32),  # that it is leaving to the side, -1
+        ("wants", np.int32),  # the lane to the left (1) or right (-1) for its way, or none (0)
         ("s_m", np.float64),
         ("speed_m_s", np.float64),
         ("accel_m_s2", np.float64),
@@ -59,12 +65,18 @@ VEHICLE = np.dtype(
         ("width_m", np.float64),
         ("height_m", np.float64),
         ("factor", np.float64),  # of the limit: what it would like to drive
+        ("top_m_s", np.float64),  # never faster
+        ("aside_m", np.float64),  # left of the middle of its lane, while it changes
+        ("lean", np.float64),  # sideways for each metre ahead, to the left
+        ("spacing_m", np.float64),  # from the middle of the lane that it left to that of its own
+        ("keep_m", np.float64),  # left of the middle of its lane, always: bicycles keep aside
         ("headway_s", np.float64),
         ("gentle_m_s2", np.float64),  # acceleration
         ("brake_m_s2", np.float64),  # comfortable deceleration
         ("count", np.uint64),  # random numbers drawn so far
         ("go", np.bool_),  # whether it may enter its way
         ("stopped", np.bool_),  # whether it has stopped at the line before it
+        ("pushy", np.bool_),  # cuts in
         ("fixed", np.bool_),  # moved by someone else: the ego, a recording
     ],
     align=True,
@@ -77,6 +89,13 @@ LANE = np.dtype(
         ("line_m", np.float64),  # where fronts wait
         ("speed_m_s", np.float64),  # limit, or less in curves
         ("connector_link", np.int32),  # the link of a connector, -1 for ordinary lanes
+        ("left", np.int32),  # lanes to which one may change, -1
+        ("right", np.int32),
+        ("too_narrow", np.bool_),  # somewhere: it opens or ends
+        ("follows", np.int32),  # see `Chains`
+        ("chain", np.int32),
+        ("chain_m", np.float64),  # where it begins on its chain
+        ("chain_line_m", np.float64),  # where fronts wait at the end of the chain
         ("ring", np.int32),  # the roundabout whose circle it is part of, -1
         ("first_way", np.int32),
         ("last_way", np.int32),  # exclusive, as all `last_`
@@ -153,6 +172,15 @@ def roadway_of(network: RoadNetwork) -> Roadway:
     lane_table["line_m"] = _lines(network)
     lane_table["speed_m_s"] = _curve_speed(network)
     lane_table["connector_link"] = connector_link
+    chains = find_chains(network)
+    lane_table["follows"], lane_table["chain"] = chains.follows, chains.chain
+    lane_table["chain_m"] = chains.begin_m
+    lane_table["chain_line_m"] = (chains.begin_m + lane_table["line_m"])[chains.last]
+    lane_table["left"], lane_table["right"] = (
+        lanes_beside(network, side) for side in ("left", "right")
+    )
+    width = lanes.width_left_m + lanes.width_right_m
+    lane_table["too_narrow"] = np.minimum.reduceat(width, lanes.begin[:-1]) < NARROWEST_M
     lane_table["ring"], ring_m = find_rings(network)
     lane_table["first_way"], lane_table["last_way"] = lanes.next_begin[:-1], lanes.next_begin[1:]
     lane_table["first_point"], lane_table["last_point"] = lanes.begin[:-1], lanes.begin[1:]

@@ -35,10 +35,13 @@ def are_apart(one: Floats, two: Floats) -> npt.NDArray[np.bool_]:
 
 
 def overlapping_vehicles(traffic: Traffic, slack_m: float = 0.1) -> list[tuple[int, int]]:
-    """Pairs of vehicles whose rectangles, less a slack, overlap."""
-    poses, vehicles = traffic.poses(), traffic.vehicles
-    here = np.flatnonzero(traffic.present)
-    length, width = vehicles["length_m"] - slack_m, vehicles["width_m"] - slack_m
+    """Pairs of vehicles whose rectangles, less a slack, overlap.
+
+    Parked cars count as rows after those of the vehicles.
+    """
+    poses, present, size = _vehicles_and_parked(traffic)
+    here = np.flatnonzero(present)
+    length, width = size[:, 0] - slack_m, size[:, 1] - slack_m
     away = poses[here, None, :2] - poses[None, here, :2]
     reach = 0.5 * np.hypot(length[here], width[here])
     near = np.hypot(away[..., 0], away[..., 1]) < reach[:, None] + reach[None, :]
@@ -52,15 +55,29 @@ def overlapping_vehicles(traffic: Traffic, slack_m: float = 0.1) -> list[tuple[i
 
 
 def people_in_vehicles(traffic: Traffic) -> list[tuple[int, int]]:
-    """Pairs (person, vehicle) where the middle half of a person is within a vehicle."""
-    people, poses, vehicles = traffic.walker_poses(), traffic.poses(), traffic.vehicles
+    """Pairs (person, vehicle) where the middle half of a person is within a vehicle.
+
+    Parked cars count as rows after those of the vehicles.
+    """
+    people = traffic.walker_poses()
+    poses, present, size = _vehicles_and_parked(traffic)
     away = people[:, None, :2] - poses[None, :, :2]
     cosine, sine = np.cos(poses[:, 3]), np.sin(poses[:, 3])
     along = np.abs(away[..., 0] * cosine + away[..., 1] * sine)
     across = np.abs(away[..., 1] * cosine - away[..., 0] * sine)
-    inside = (along < 0.5 * vehicles["length_m"] + 0.5 * BODY_M) & traffic.present
-    inside &= across < 0.5 * vehicles["width_m"] + 0.5 * BODY_M
+    inside = (along < 0.5 * size[:, 0] + 0.5 * BODY_M) & present
+    inside &= across < 0.5 * size[:, 1] + 0.5 * BODY_M
     inside &= np.abs(people[:, None, 2] - poses[None, :, 2]) < LEVEL_M
     return [
         (int(person), int(vehicle)) for person, vehicle in zip(*np.nonzero(inside), strict=True)
     ]
+
+
+def _vehicles_and_parked(traffic: Traffic) -> tuple[Floats, npt.NDArray[np.bool_], Floats]:
+    """Poses (n, 4), who is there (n,), length and width (n, 2)."""
+    vehicles, parked = traffic.vehicles, traffic.parked
+    places = [parked[name] for name in ("x_m", "y_m", "z_m", "heading_rad")]
+    poses = np.concatenate([traffic.poses(), np.stack(places, axis=1)])
+    present = np.concatenate([traffic.present, np.ones(len(parked), dtype=np.bool_)])
+    size = [np.concatenate([vehicles[name], parked[name]]) for name in ("length_m", "width_m")]
+    return poses, present, np.stack(size, axis=1)

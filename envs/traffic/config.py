@@ -16,6 +16,8 @@ class VehicleKind(enum.IntEnum):
     TRUCK = 2
     BUS = 3
     EXTERNAL = 4
+    BICYCLE = 5
+    MOTORCYCLE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Build:
         width_m, height_m: Size.
         accel_m_s2: Of the Intelligent Driver Model.
         brake_m_s2: Comfortable deceleration.
+        top_m_s: Lowest and highest speed that it never exceeds.
     """
 
     length_m: tuple[float, float]
@@ -34,6 +37,7 @@ class Build:
     height_m: float
     accel_m_s2: float
     brake_m_s2: float
+    top_m_s: tuple[float, float] = (60.0, 60.0)
 
 
 BUILDS: dict[VehicleKind, Build] = {
@@ -47,10 +51,28 @@ BUILDS: dict[VehicleKind, Build] = {
         length_m=(7.5, 9.0), width_m=2.4, height_m=3.2, accel_m_s2=0.8, brake_m_s2=1.5
     ),
     VehicleKind.BUS: Build(
-        length_m=(11.5, 12.0), width_m=2.5, height_m=3.0, accel_m_s2=0.9, brake_m_s2=1.5
+        length_m=(11.5, 12.0),
+        width_m=2.5,
+        height_m=3.0,
+        accel_m_s2=0.9,
+        brake_m_s2=1.5,
+        top_m_s=(22.0, 25.0),
+    ),
+    VehicleKind.BICYCLE: Build(
+        length_m=(1.7, 1.85),
+        width_m=0.6,
+        height_m=1.75,
+        accel_m_s2=0.8,
+        brake_m_s2=1.5,
+        top_m_s=(3.8, 6.5),
+    ),
+    VehicleKind.MOTORCYCLE: Build(
+        length_m=(2.0, 2.25), width_m=0.8, height_m=1.75, accel_m_s2=2.2, brake_m_s2=2.2
     ),
 }
-"""Model parameters after Treiber and Kesting 2013, "Traffic Flow Dynamics", table 11.2."""
+"""Model parameters after Treiber and Kesting 2013, "Traffic Flow Dynamics", table 11.2; speeds of
+bicycles after Schleinitz et al. 2017, "The German Naturalistic Cycling Study": mean 15.3 km/h, most
+between 12 and 23."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +85,11 @@ class TrafficConfig:
         speed_factor: Smallest and largest part of the limit that drivers like.
         headway_s: Shortest and longest time gap that they keep.
         warm_up_s: Time that passes before an episode begins.
+        cyclists: How many people ride bicycles on the lanes, beside the vehicles.
+        motorcyclists: How many ride motorcycles.
+        pushy: Part of the drivers who cut in: they change into gaps that make others brake, and
+            rather right in front of an external vehicle than elsewhere.
+        parked: Part of the places along kerbs, on parking lanes, that are taken.
         pedestrians: How many people walk; none where a map has no sidewalks.
         hasty: Part of them who cross where there is no crossing.
     """
@@ -72,16 +99,24 @@ class TrafficConfig:
     speed_factor: tuple[float, float] = (0.88, 1.12)
     headway_s: tuple[float, float] = (1.1, 1.9)
     warm_up_s: float = 20.0
+    cyclists: int = 0
+    motorcyclists: int = 0
+    pushy: float = 0.0
+    parked: float = 0.0
     pedestrians: int = 0
     hasty: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.vehicles <= 5000:
             raise ConfigError(f"vehicles of a traffic is {self.vehicles}: use 0 to 5000.")
-        if not 0 <= self.pedestrians <= 2000:
-            raise ConfigError(f"pedestrians of a traffic is {self.pedestrians}: use 0 to 2000.")
-        if not 0.0 <= self.hasty <= 1.0:
-            raise ConfigError(f"hasty of a traffic is {self.hasty}: use a part of 0 to 1.")
+        for name in ("cyclists", "motorcyclists", "pedestrians"):
+            if not 0 <= getattr(self, name) <= 2000:
+                raise ConfigError(f"{name} of a traffic is {getattr(self, name)}: use 0 to 2000.")
+        for name in ("pushy", "parked", "hasty"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(
+                    f"{name} of a traffic is {getattr(self, name)}: use a part of 0 to 1."
+                )
         if min(self.shares) < 0.0 or sum(self.shares) <= 0.0:
             raise ConfigError(f"shares of a traffic are {self.shares}: use parts of 0 or more.")
         for name in ("speed_factor", "headway_s"):

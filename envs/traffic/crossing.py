@@ -10,6 +10,7 @@ import numpy as np
 from fleetloop.envs.maps.kinds import CrossingKind, SignalState
 from fleetloop.envs.trace.jit import inline
 from fleetloop.envs.traffic.blocks import STANDS_M_S, new_block
+from fleetloop.envs.traffic.sliding import old_place_m
 
 NEVER_S = 1e9
 GENTLE_STOP_M_S2 = 2.5
@@ -46,6 +47,10 @@ def note_arrivals(v, roadway, walkway, blocks, arrival_s, unstoppable):
             connector = roadway.links[v[vehicle].tail_link].connector
             tail = v[vehicle].tail_m - 0.5 * v[vehicle].length_m
             _note(connector, 1e6, tail, speed, walkway, arrival_s, unstoppable)
+        if v[vehicle].old_lane >= 0:
+            nose = old_place_m(vehicle, v, roadway) + 0.5 * v[vehicle].length_m
+            tail = nose - v[vehicle].length_m
+            _note(v[vehicle].old_lane, nose, tail, speed, walkway, arrival_s, unstoppable)
         link = v[vehicle].link
         if link < 0:
             continue

@@ -126,7 +126,7 @@ def wanted_speed(vehicle, v, roadway):
     """What the driver would like: a part of the limit, and slower ahead of slower lanes."""
     lane = v[vehicle].lane
     factor = v[vehicle].factor
-    wanted = factor * roadway.lanes[lane].speed_m_s
+    wanted = min(factor * roadway.lanes[lane].speed_m_s, v[vehicle].top_m_s)
     link = v[vehicle].link
     if link < 0:
         return wanted

@@ -26,8 +26,10 @@ _COLORS = {
     VehicleKind.TRUCK: (150, 90, 40),
     VehicleKind.BUS: (210, 60, 50),
     VehicleKind.EXTERNAL: (240, 40, 200),
+    VehicleKind.BICYCLE: (240, 140, 20),
+    VehicleKind.MOTORCYCLE: (130, 60, 190),
 }
-_PERSON, _HASTY = (30, 110, 30), (200, 30, 30)
+_PARKED, _PERSON, _HASTY = (150, 155, 165), (30, 110, 30), (200, 30, 30)
 
 
 def draw_traffic(
@@ -35,8 +37,8 @@ def draw_traffic(
 ) -> Image:
     """Draws a square of a map with all road users, north up.
 
-    Vehicles are coloured by kind with their front dark, people are green and those who take short
-    cuts red.
+    Vehicles are coloured by kind with their front dark, parked cars are grey, people are green and
+    those who take short cuts red.
 
     Args:
         traffic: Which.
@@ -55,9 +57,9 @@ def draw_traffic(
     image = draw_network(traffic.network, largest_px=whole_px, links=False)
     scale = whole_px / extent
     corner = (low_x - MARGIN_M, high_y + MARGIN_M)
-    vehicles, externals = traffic.vehicles, traffic.externals
-    alien = [_COLORS[VehicleKind.EXTERNAL]] * len(externals)
-    _boxes(image, _poses(externals), externals, alien, corner, scale)
+    vehicles, parked, externals = traffic.vehicles, traffic.parked, traffic.externals
+    for bodies, color in ((parked, _PARKED), (externals, _COLORS[VehicleKind.EXTERNAL])):
+        _boxes(image, _poses(bodies), bodies, [color] * len(bodies), corner, scale)
     here = traffic.present
     colors = [_COLORS[VehicleKind(int(kind))] for kind in vehicles["kind"][here]]
     _boxes(image, traffic.poses()[here], vehicles[here], colors, corner, scale)

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.maps.network import RoadNetwork
-from fleetloop.envs.traffic.arrays import VEHICLE, Table
+from fleetloop.envs.traffic.arrays import NARROWEST_M, VEHICLE, Table
 from fleetloop.envs.traffic.config import BUILDS, TrafficConfig, VehicleKind
 from fleetloop.envs.traffic.walk_tables import Walkway
 from fleetloop.envs.traffic.walkers import WALKER
 
-NARROWEST_M = 2.4
-"""Vehicles of traffic keep to lanes that are at least this wide."""
+KEEP_ASIDE_M = 0.8
+"""Cyclists ride so far from the middle of the lane, on the side of the kerb."""
 
 METRES_EACH = 2.0
 """Sidewalk that each person has, at least."""
@@ -22,7 +22,11 @@ _CLEARANCE_M = 8.0
 
 def drawn_vehicles(config: TrafficConfig, network: RoadNetwork, rng: np.random.Generator) -> Table:
     """Vehicles at places that leave them room; as many as fit."""
-    kinds = rng.choice(len(BUILDS), size=config.vehicles, p=_shares(config)).astype(np.uint8)
+    riders = config.cyclists + config.motorcyclists
+    count = config.vehicles + riders
+    kinds = rng.choice(len(config.shares), size=count, p=_shares(config)).astype(np.uint8)
+    kinds[config.vehicles :] = VehicleKind.BICYCLE
+    kinds[count - config.motorcyclists :] = VehicleKind.MOTORCYCLE
     builds = [BUILDS[VehicleKind(kind)] for kind in kinds]
     length = np.array([rng.uniform(*build.length_m) for build in builds])
     order = rng.permutation(len(network.spawns))
@@ -30,7 +34,7 @@ def drawn_vehicles(config: TrafficConfig, network: RoadNetwork, rng: np.random.G
     rows: list[int] = []
     places: list[float] = []
     for place in order:
-        if len(rows) == config.vehicles:
+        if len(rows) == count:
             break
         lane, s = int(network.spawns.lane[place]), float(network.spawns.s_m[place])
         half = 0.5 * float(length[len(rows)])
@@ -48,9 +52,13 @@ def drawn_vehicles(config: TrafficConfig, network: RoadNetwork, rng: np.random.G
     found["width_m"] = [build.width_m for build in builds[:count]]
     found["height_m"] = [build.height_m for build in builds[:count]]
     found["factor"] = rng.uniform(*config.speed_factor, size=count)
+    found["top_m_s"] = [rng.uniform(*build.top_m_s) for build in builds[:count]]
+    side = 1.0 if network.left_hand else -1.0
+    found["keep_m"] = np.where(found["kind"] == VehicleKind.BICYCLE, side * KEEP_ASIDE_M, 0.0)
     found["headway_s"] = rng.uniform(*config.headway_s, size=count)
     found["gentle_m_s2"] = [build.accel_m_s2 for build in builds[:count]]
     found["brake_m_s2"] = [build.brake_m_s2 for build in builds[:count]]
+    found["pushy"] = rng.uniform(size=count) < config.pushy
     return found
 
 
@@ -94,6 +102,6 @@ def drawn_walkers(config: TrafficConfig, walkway: Walkway, rng: np.random.Genera
 def no_vehicles(count: int) -> Table:
     """Vehicles that are not on the map."""
     vehicles = np.zeros(count, VEHICLE)
-    for name in ("lane", "link", "tail_link"):
+    for name in ("lane", "link", "tail_link", "old_lane"):
         vehicles[name] = -1
     return vehicles

@@ -34,7 +34,11 @@ def vehicle_poses(v: Table, roadway: Roadway, out: npt.NDArray[np.float64]) -> N
         _behind(vehicle, half, v, roadway, rear)
         for i in range(3):
             out[vehicle, i] = 0.5 * (front[i] + rear[i])
-        out[vehicle, 3] = np.arctan2(front[1] - rear[1], front[0] - rear[0])
+        heading = np.arctan2(front[1] - rear[1], front[0] - rear[0])
+        aside = v[vehicle].aside_m + v[vehicle].keep_m
+        out[vehicle, 0] -= aside * np.sin(heading)
+        out[vehicle, 1] += aside * np.cos(heading)
+        out[vehicle, 3] = heading + np.arctan(v[vehicle].lean)
 
 
 @inline

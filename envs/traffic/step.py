@@ -1,7 +1,7 @@
 """One step of all vehicles: decide at junctions, follow, move, choose the next way."""
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN202
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.jit import inline, kernel
-from fleetloop.envs.traffic.arrays import LONG_M, Roadway, Table
+from fleetloop.envs.traffic.arrays import Roadway, Table
 from fleetloop.envs.traffic.blocks import Blocks
 from fleetloop.envs.traffic.draws import uniform
 from fleetloop.envs.traffic.following import (
@@ -28,8 +28,11 @@ from fleetloop.envs.traffic.junctions import (
     may_enter,
     signal_of,
 )
+from fleetloop.envs.traffic.neighbours import neighbours
 from fleetloop.envs.traffic.places import Places, fill_rings, hold, list_holders, sort_places
-from fleetloop.envs.traffic.yielding import is_blocked
+from fleetloop.envs.traffic.sliding import block_old_lanes, old_place_m, slide
+from fleetloop.envs.traffic.ways import choose_way, draw_wish, reconsider
+from fleetloop.envs.traffic.yielding import is_blocked, nearest_block
 
 STUCK_S = 120.0
 """Who has not moved for so long is taken off the road and comes in again elsewhere."""
@@ -40,6 +43,7 @@ RECONSIDER_S = 8.0
 _ROOM_M = 8.0
 _SIGHT_M = 80.0
 _OVER_LINE_M = 0.5
+_NEARLY_THERE_M = 0.3
 
 
 @kernel
@@ -69,7 +73,8 @@ def step_vehicles(
         How many were taken off because they had been stuck.
     """
     lanes = len(roadway.lanes)
-    ahead = np.empty(2)
+    ahead, gaps = np.empty(2), np.empty(8)
+    block_old_lanes(v, roadway, blocks)
     sort_places(lanes, v, places)
     list_holders(v, roadway, places)
     fill_rings(v, roadway, places)
@@ -79,7 +84,7 @@ def step_vehicles(
     for vehicle in range(len(v)):
         if v[vehicle].lane < 0 or v[vehicle].fixed:
             continue
-        _accelerate(vehicle, v, roadway, places, blocks, ahead, dt_s)
+        _accelerate(vehicle, v, roadway, places, blocks, ahead, gaps, dt_s)
     stuck = 0
     for vehicle in range(len(v)):
         if v[vehicle].fixed:
@@ -107,6 +112,8 @@ def _decide(vehicle, v, roadway, places, blocks, states, seed, dt):
     if roadway.links[link].connector < 0:
         v[vehicle].go = True
         return
+    if abs(v[vehicle].aside_m) > _NEARLY_THERE_M:
+        return
     if v[vehicle].go:
         shown = signal_of(link, roadway, states)
         stoppable = gap > speed * speed / (2.0 * v[vehicle].brake_m_s2) + 0.5
@@ -131,12 +138,14 @@ def _decide(vehicle, v, roadway, places, blocks, states, seed, dt):
     waited = v[vehicle].waited_s
     again = int(waited / RECONSIDER_S) != int((waited - dt) / RECONSIDER_S)
     if again and not has_room(vehicle, link, v, roadway, places, blocks):
-        _reconsider(vehicle, v, roadway, places, blocks, seed)
+        reconsider(vehicle, v, roadway, places, blocks, seed)
 
 
 @inline
-def _accelerate(vehicle, v, roadway, places, blocks, ahead, dt):
+def _accelerate(vehicle, v, roadway, places, blocks, ahead, gaps, dt):
     look_ahead(vehicle, v, roadway, places, blocks, ahead)
+    if v[vehicle].old_lane >= 0:
+        _look_ahead_on_old_lane(vehicle, v, roadway, blocks, ahead, gaps)
     wanted = wanted_speed(vehicle, v, roadway)
     accel = idm(v, vehicle, wanted, ahead[0], ahead[1])
     limit = ahead[0]
@@ -165,6 +174,7 @@ def _to_line(v, vehicle, wanted, gap):
 def _move(vehicle, v, roadway, seed, dt):
     step = dt * v[vehicle].speed_m_s
     v[vehicle].s_m += step
+    slide(vehicle, v, step)
     v[vehicle].waited_s = v[vehicle].waited_s + dt if v[vehicle].speed_m_s < 0.1 else 0.0
     if v[vehicle].tail_link >= 0:
         v[vehicle].tail_m += step
@@ -173,6 +183,22 @@ def _move(vehicle, v, roadway, seed, dt):
             v[vehicle].tail_link = -1
     while v[vehicle].lane >= 0 and v[vehicle].s_m > roadway.lanes[v[vehicle].lane].length_m:
         _cross(vehicle, v, roadway, seed)
+
+
+@inline
+def _look_ahead_on_old_lane(vehicle, v, roadway, blocks, ahead, gaps):
+    """Keeps behind those on the lane that it is leaving, too, while a part of it is there."""
+    old = v[vehicle].old_lane
+    place = old_place_m(vehicle, v, roadway)
+    chain, chain_m = roadway.lanes[old].chain, roadway.lanes[old].chain_m
+    neighbours(vehicle, chain, chain_m + place, v, roadway, gaps, 0)
+    if gaps[0] < ahead[0]:
+        ahead[0], ahead[1] = gaps[0], gaps[2]
+    front = place + 0.5 * v[vehicle].length_m
+    nearest_block(vehicle, old, 0.0, front, v, blocks, ahead)
+    if roadway.lanes[old].follows >= 0:
+        begin = roadway.lanes[old].length_m
+        nearest_block(vehicle, roadway.lanes[old].follows, begin, front, v, blocks, ahead)
 
 
 @inline
@@ -185,60 +211,18 @@ def _cross(vehicle, v, roadway, seed):
     v[vehicle].s_m -= roadway.lanes[lane].length_m
     if roadway.lanes[lane].connector_link < 0 and roadway.links[link].connector >= 0:
         v[vehicle].lane = roadway.links[link].connector
+        v[vehicle].old_lane = -1
         return
     if roadway.lanes[lane].connector_link >= 0:
         v[vehicle].tail_link = link
         v[vehicle].tail_m = roadway.lanes[lane].length_m + v[vehicle].s_m
+    if v[vehicle].old_lane >= 0:
+        v[vehicle].old_lane = roadway.lanes[v[vehicle].old_lane].follows
     v[vehicle].lane = roadway.links[link].to_lane
     v[vehicle].link = choose_way(vehicle, v, roadway, seed)
+    draw_wish(vehicle, v, roadway, seed)
     v[vehicle].go = False
     v[vehicle].stopped = False
-
-
-@inline
-def choose_way(vehicle, v, roadway, seed):
-    """Draws the way at the end of a vehicle's lane; -1 where the map ends."""
-    lane = v[vehicle].lane
-    begin, end = roadway.lanes[lane].first_way, roadway.lanes[lane].last_way
-    total = 0.0
-    for row in range(begin, end):
-        total += _weight(vehicle, row, v, roadway)
-    if total <= 0.0:
-        return -1
-    wanted = uniform(vehicle, v, seed) * total
-    for row in range(begin, end):
-        wanted -= _weight(vehicle, row, v, roadway)
-        if wanted < 0.0:
-            return roadway.ways[row].link
-    return roadway.ways[end - 1].link
-
-
-@inline
-def _reconsider(vehicle, v, roadway, places, blocks, seed):
-    """Another way for one whose own is full: any that has room, by their weights."""
-    lane = v[vehicle].lane
-    begin, end = roadway.lanes[lane].first_way, roadway.lanes[lane].last_way
-    total = 0.0
-    for row in range(begin, end):
-        if has_room(vehicle, roadway.ways[row].link, v, roadway, places, blocks):
-            total += _weight(vehicle, row, v, roadway)
-    wanted = uniform(vehicle, v, seed) * total
-    for row in range(begin, end):
-        weight = _weight(vehicle, row, v, roadway)
-        link = roadway.ways[row].link
-        if weight > 0.0 and has_room(vehicle, link, v, roadway, places, blocks):
-            wanted -= weight
-            if wanted < 0.0:
-                v[vehicle].link = link
-                return
-
-
-@inline
-def _weight(vehicle, row, v, roadway):
-    """How much a vehicle likes a way: long ones go around tight turns, if they can."""
-    way = roadway.ways[row]
-    tight = v[vehicle].length_m > LONG_M and way.radius_m < 1.2 * v[vehicle].length_m
-    return way.weight * (1e-4 if tight else 1.0)
 
 
 @inline
@@ -246,8 +230,12 @@ def _take_off(vehicle, v):
     v[vehicle].lane = -1
     v[vehicle].link = -1
     v[vehicle].tail_link = -1
+    v[vehicle].old_lane = -1
+    v[vehicle].wants = 0
     v[vehicle].go = False
     v[vehicle].stopped = False
+    v[vehicle].aside_m = 0.0
+    v[vehicle].lean = 0.0
     v[vehicle].speed_m_s = 0.0
     v[vehicle].accel_m_s2 = 0.0
     v[vehicle].waited_s = 0.0
@@ -272,8 +260,9 @@ def _come_in(vehicle, v, roadway, blocks, bodies, seed):
         return
     for other in range(len(v)):
         # The index of this step does not know those who came in before: all are looked at.
-        if v[other].lane == lane:
-            away = abs(v[other].s_m - place) - 0.5 * v[other].length_m - half
+        if v[other].lane == lane or v[other].old_lane == lane:
+            there = v[other].s_m if v[other].lane == lane else old_place_m(other, v, roadway)
+            away = abs(there - place) - 0.5 * v[other].length_m - half
             if away < (_ROOM_M if at_border else 2.0 * _ROOM_M):
                 return
     if is_blocked(vehicle, lane, place - half - 20.0, place + half + _ROOM_M, v, blocks):
@@ -299,19 +288,11 @@ def _in_sight(lane, place_m, roadway, bodies):
     return False
 
 
-@kernel
-def first_ways(v: Table, roadway: Roadway, seed: np.uint64) -> None:
-    """Draws the first way of all vehicles that have none."""
-    for vehicle in range(len(v)):
-        if v[vehicle].lane >= 0 and v[vehicle].link < 0 and not v[vehicle].fixed:
-            v[vehicle].link = choose_way(vehicle, v, roadway, seed)
-
-
 def take_off(v: Table, rows: npt.NDArray[np.int64]) -> None:
     """Takes vehicles off the map."""
-    for name in ("lane", "link", "tail_link"):
+    for name in ("lane", "link", "tail_link", "old_lane"):
         v[name][rows] = -1
     for name in ("go", "stopped"):
         v[name][rows] = False
-    for name in ("speed_m_s", "accel_m_s2", "waited_s"):
+    for name in ("speed_m_s", "accel_m_s2", "waited_s", "aside_m", "lean", "wants"):
         v[name][rows] = 0.0

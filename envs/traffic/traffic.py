@@ -15,11 +15,13 @@ from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.maps.signals import states_at
 from fleetloop.envs.traffic.arrays import Roadway, roadway_of
 from fleetloop.envs.traffic.blocks import BODY, STANDS_M_S, find_blocks, no_blocks
+from fleetloop.envs.traffic.changing import change_lanes
 from fleetloop.envs.traffic.config import TrafficConfig
+from fleetloop.envs.traffic.parked import parked_vehicles, without_blocked_cuts
 from fleetloop.envs.traffic.places import Places
 from fleetloop.envs.traffic.placing import drawn_vehicles, drawn_walkers, no_vehicles
 from fleetloop.envs.traffic.poses import vehicle_poses
-from fleetloop.envs.traffic.step import first_ways, step_vehicles, take_off
+from fleetloop.envs.traffic.step import step_vehicles, take_off
 from fleetloop.envs.traffic.walk_tables import Walkway, walkway_of
 from fleetloop.envs.traffic.walkers import (
     WALKER,
@@ -27,6 +29,7 @@ from fleetloop.envs.traffic.walkers import (
     first_edges,
     step_walkers,
 )
+from fleetloop.envs.traffic.ways import first_ways
 
 STEP_S = 0.1
 """Longest step; longer times are cut into steps of at most this."""
@@ -55,6 +58,7 @@ class Traffic:
     Attributes:
         vehicles: State; may be read at any time.
         t_s: Simulated time.
+        parked: (n,) `BODY`: cars that stand along kerbs for the whole episode.
         walkers: (n,) `WALKER`: people on foot; may be read at any time.
         removed: How many were taken off the road since the reset because they were stuck.
         externals: (n,) `BODY`: vehicles that someone else moves, see `set_externals`.
@@ -64,6 +68,8 @@ class Traffic:
         self.network = network
         self.config = TrafficConfig() if config is None else config
         self._roadway = _roadway(network)
+        beside = [self._roadway.lanes[side] for side in ("left", "right")]
+        self._several = bool((np.maximum(*beside) >= 0).any())
         self.t_s = 0.0
         self.removed = 0
         self._seed = np.uint64(0)
@@ -74,6 +80,7 @@ class Traffic:
         self._walkway = _walkway(network) if self.config.pedestrians else None
         self._walk_seed = np.uint64(0)
         self.walkers = np.zeros(0, WALKER)
+        self.parked = np.zeros(0, BODY)
 
     def reset(self, seed: int) -> None:
         """Puts new vehicles onto free places and lets them drive for the warm-up time.
@@ -87,7 +94,10 @@ class Traffic:
         self.vehicles = drawn_vehicles(self.config, self.network, rng)
         self._places = _no_places(len(self.vehicles), self.network)
         self._walk_seed = np.uint64(child_seed(seed, "traffic", "walks"))
+        kerbs = child_generator(seed, "traffic", "parked")
+        self.parked = parked_vehicles(self.network, self.config.parked, kerbs)
         if self._walkway is not None:
+            self._walkway = without_blocked_cuts(_walkway(self.network), self.parked)
             walks = child_generator(seed, "traffic", "walkers")
             self.walkers = drawn_walkers(self.config, self._walkway, walks)
             first_edges(self.walkers, self._roadway, self._walkway, self._walk_seed)
@@ -124,6 +134,9 @@ class Traffic:
             self._seed,
             dt_s,
         )
+        if self._several:
+            tick = round(self.t_s / STEP_S)
+            change_lanes(self.vehicles, self._roadway, self._blocks, self._seed, tick)
         if self._walkway is not None and len(self.walkers):
             step_walkers(
                 self.walkers,
@@ -146,9 +159,11 @@ class Traffic:
             if self._walkway is not None:
                 block_for_walkers(self.walkers, self._roadway, self._walkway, self._blocks)
             count = int(self._blocks.used[0])
-            if count <= len(self._blocks.rows):
+            # Those who change their lane add a block each.
+            needed = count + len(self.vehicles)
+            if needed <= len(self._blocks.rows):
                 return
-            self._blocks = no_blocks(len(self.network.lanes), 2 * count)
+            self._blocks = no_blocks(len(self.network.lanes), 2 * needed)
 
     def set_externals(
         self, poses: npt.ArrayLike, speed_m_s: npt.ArrayLike, size_m: npt.ArrayLike
@@ -223,6 +238,7 @@ class Traffic:
             "vehicles": self.vehicles.copy(),
             "externals": self.externals.copy(),
             "walkers": self.walkers.copy(),
+            "parked": self.parked.copy(),
             "order": self._places.order.copy(),
             "clock": np.array([self.t_s, float(self.removed)]),
             "seed": np.array([self._seed, self._walk_seed]),
@@ -233,8 +249,10 @@ class Traffic:
         self.vehicles = snapshot["vehicles"].copy()
         self.externals = snapshot["externals"].copy()
         self.walkers = snapshot["walkers"].copy()
-        if len(self.walkers) and self._walkway is None:
-            self._walkway = _walkway(self.network)
+        same_kerbs = np.array_equal(self.parked, snapshot["parked"])
+        self.parked = snapshot["parked"].copy()
+        if len(self.walkers) and (self._walkway is None or not same_kerbs):
+            self._walkway = without_blocked_cuts(_walkway(self.network), self.parked)
         self._places = _no_places(len(self.vehicles), self.network)
         self._places.order[:] = snapshot["order"]
         self.t_s, self.removed = float(snapshot["clock"][0]), int(snapshot["clock"][1])

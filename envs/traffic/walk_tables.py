@@ -56,10 +56,12 @@ CROSSED = np.dtype(
 CUT = np.dtype(
     [
         ("s_m", np.float64),
-        ("edge", np.int32),  # on the other side
+        ("edge", np.int32),  # on the other side; -1: something stands in the way
         ("other_s_m", np.float64),
         ("x_m", np.float64),
         ("y_m", np.float64),
+        ("from_x_m", np.float64),
+        ("from_y_m", np.float64),
     ],
     align=True,
 )
@@ -128,7 +130,7 @@ def _cuts(network: RoadNetwork, edges: Table) -> Table:
     is_road = np.repeat(roads, np.diff(lanes.begin))
     road_m = lanes.xyz_m[is_road, :2][::2]
     junctions_m = network.junctions.center_m
-    found: list[tuple[float, int, float, float, float]] = []
+    found: list[tuple[float | int, ...]] = []
     for edge in range(len(edges)):
         edges["first_cut"][edge] = len(found)
         mine = points[points[:, 0] == edge] if len(road_m) else points[:0]
@@ -146,7 +148,7 @@ def _cuts(network: RoadNetwork, edges: Table) -> Table:
             for row in np.flatnonzero(fits)[np.argsort(across[fits])][:1]:
                 middle = 0.5 * (others[row, 2:4] + [x, y])
                 if _nearest(road_m, *middle) < 0.5 * across[row]:
-                    found.append((s, int(others[row, 0]), others[row, 1], *others[row, 2:4]))
+                    found.append((s, int(others[row, 0]), others[row, 1], *others[row, 2:4], x, y))
                     last = s
         edges["last_cut"][edge] = len(found)
     return np.array(found, CUT)

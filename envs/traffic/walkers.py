@@ -426,7 +426,8 @@ def _take_cut(i, w, walkway, seed, before):
         s = walkway.cuts[cut].s_m
         if not w[i].forward:
             s = edge.length_m - s
-        if before < s <= w[i].s_m and uniform(i, w, seed) < 0.25:
+        free = walkway.cuts[cut].edge >= 0
+        if free and before < s <= w[i].s_m and uniform(i, w, seed) < 0.25:
             w[i].cut = cut
             return
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fleetloop.envs.trace.jit import inline
 from fleetloop.envs.traffic.blocks import ROOM_BESIDE_M, STANDS_M_S
+from fleetloop.envs.traffic.sliding import owner
 
 HARD_STOP_M_S2 = 3.5
 """Drivers brake this hard for people who are about to step onto the road, not harder."""
@@ -33,6 +34,9 @@ def nearest_block(vehicle, lane, begin_m, front_m, v, blocks, out):
     row = blocks.first[lane]
     half = 0.5 * v[vehicle].length_m
     while row >= 0:
+        if blocks.rows[row].body == owner(vehicle):
+            row = blocks.rows[row].next
+            continue
         gap = begin_m + blocks.rows[row].low_m - front_m
         middle = begin_m + 0.5 * (blocks.rows[row].low_m + blocks.rows[row].high_m)
         ahead = middle > front_m - half

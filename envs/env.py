@@ -272,7 +272,8 @@ class RobotEnv(gym.Env[Observation, Action]):
             raise StateError("There is nothing to render yet: call reset first.")
         self._pose_looks()
         base = self.robot.state().links["base"].world_T_link
-        return render_following(self.stage.scene, base, FollowCamera(), threads=self.threads)
+        camera: FollowCamera = getattr(self.robot, "followed_by", FollowCamera())
+        return render_following(self.stage.scene, base, camera, threads=self.threads)
 
     def snapshot(self) -> EnvSnapshot:
         """Keeps everything, to come back to within this episode."""

@@ -52,7 +52,7 @@ def _head(story: Story, tasks: Sequence[str]) -> str:
         cards.append(
             card(
                 f"{first.success[0]:.0%} → {last.success[0]:.0%}",
-                f"{_short(task)}: success in {last.cases} held-out cases",
+                f"{_short(task)}: success in {_count(last.cases, 'held-out case')}",
                 f"95 % intervals [{first.success[1]:.0%}, {first.success[2]:.0%}] and "
                 f"[{last.success[1]:.0%}, {last.success[2]:.0%}]",
             )
@@ -71,7 +71,7 @@ def _head(story: Story, tasks: Sequence[str]) -> str:
     cards.append(card(f"{cpu_s / 60:.1f} CPU-min", "all arms, with evaluation", held))
     names = ", ".join(_short(task) for task in tasks)
     return (
-        f"<h1>One brain, {story.config.rounds} rounds on its own failures</h1>"
+        f"<h1>One brain, {_count(story.config.rounds, 'round')} on its own failures</h1>"
         f'<p class="soft">{escape(names)}. Seed {story.config.seed}. Every arm begins with the '
         "same brain and gets the same number of labelled frames a round; test cases are the same "
         "worlds for all, were never trained on, and decide nothing.</p>"
@@ -151,6 +151,10 @@ def _rounds(scores: Sequence[Score]) -> str:
 
 def _of(story: Story, task: str, arm: str, number: int) -> Score:
     return next(s for s in story.scores if s.task == task and s.arm == arm and s.number == number)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _short(task: str) -> str:

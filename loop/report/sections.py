@@ -148,7 +148,11 @@ def ablations(story: Story) -> str:
         "Does it need what it is shown?",
         panel(
             table(("dev cases", *names.values()), rows)
-            + note("A policy that needs its cameras and its request fails without them.")
+            + note(
+                "A policy that needs its cameras and its request fails without them. Words are "
+                "made into a task and a goal before the brain acts, so a shuffled goal is a "
+                "request that nobody made."
+            )
         ),
     )
 

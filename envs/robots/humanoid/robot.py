@@ -13,6 +13,7 @@ from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_from_rotation
 from fleetloop.core.frames import rotation_from_quaternion as rotation_of
 from fleetloop.envs.bodies import Physics
+from fleetloop.envs.render import FollowCamera
 from fleetloop.envs.robots.base import ActionSpec, Rig
 from fleetloop.envs.robots.humanoid.actions import CONTROL_HZ, action_spec
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
@@ -53,12 +54,17 @@ class Humanoid:
     Attributes:
         physics_hz: Ticks per second that its control is made for.
         control_hz: Actions per second of its mode.
+        followed_by: The camera of pictures for people: from in front and the right, where its
+            hands work, and near, since it lives in rooms.
     """
 
     CONFIG: ClassVar[type[HumanoidConfig]] = HumanoidConfig
     physics: ClassVar[tuple[Physics, ...]] = ("full", "fast")
     physics_hz: ClassVar[int] = 500
     fast_physics_hz: ClassVar[int] = 50
+    followed_by: ClassVar[FollowCamera] = FollowCamera(
+        distance_m=-1.7, aside_m=-1.5, elevation_m=0.75, look_ahead_m=0.2, clear_m=1.0
+    )
 
     def __init__(self, config: HumanoidConfig) -> None:
         self.config = config

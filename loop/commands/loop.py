@@ -16,7 +16,7 @@ def loop(
         Path("runs/loop")
     ),
     minutes: Annotated[float, typer.Option(help="Of wall time; counts are scaled to it.")] = 10.0,
-    robots: Annotated[str, typer.Option(help="Of car, drive, humanoid, wipe; with commas.")] = (
+    robots: Annotated[str, typer.Option(help="Of car, humanoid, drive, wipe, carry, walk.")] = (
         "car,humanoid"
     ),
     map_file: Annotated[

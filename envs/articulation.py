@@ -12,7 +12,6 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pybullet as pb
@@ -20,21 +19,6 @@ import pybullet as pb
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.envs.world import World, contact_wrench
-
-
-@dataclass(frozen=True, slots=True)
-class JointReading:
-    """All joints after the last tick, in the order of the articulation.
-
-    Attributes:
-        position: (n,), rad or m.
-        velocity: (n,), rad/s or m/s.
-        torque: (n,), N m or N, that the motors gave.
-    """
-
-    position: FloatArray
-    velocity: FloatArray
-    torque: FloatArray
 
 
 class Articulation:
@@ -126,29 +110,43 @@ class Articulation:
             physicsClientId=self._client,
         )
 
-    def read_joints(self) -> JointReading:
-        """What all joints do."""
-        rows = pb.getJointStates(self.body, self._indices, physicsClientId=self._client)
-        table = np.array([(row[0], row[1], row[3]) for row in rows])
-        return JointReading(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
+    def read_joints(self, into: FloatArray) -> None:
+        """Writes what all joints do after the last tick.
 
-    def contact_wrenches(self, links: Mapping[int, int], rows: int) -> FloatArray:
-        """Sums of the contact forces on some links after the last tick.
+        Args:
+            into: (2, n): positions, rad or m, and speeds; written.
+        """
+        rows = pb.getJointStates(self.body, self._indices, physicsClientId=self._client)
+        into[0] = [row[0] for row in rows]
+        into[1] = [row[1] for row in rows]
+
+    def read_base(self, into: FloatArray) -> None:
+        """Writes how the base moves after the last tick.
+
+        Args:
+            into: (13,): position, quaternion xyzw, velocity, angular velocity, world; written.
+        """
+        position, quaternion = pb.getBasePositionAndOrientation(
+            self.body, physicsClientId=self._client
+        )
+        linear, angular = pb.getBaseVelocity(self.body, physicsClientId=self._client)
+        into[:] = (*position, *quaternion, *linear, *angular)
+
+    def contact_wrenches(self, links: Mapping[int, int], into: FloatArray) -> None:
+        """Writes sums of the contact forces on some links after the last tick.
 
         Args:
             links: Row of each link by its number.
-            rows: How many rows there are.
-
-        Returns:
-            (rows, 6): force and its moment about the world's origin, world axes.
+            into: (rows, 6): force and its moment about the world's origin, world axes; written.
         """
-        result = np.zeros((rows, 6))
+        sums = [[0.0] * 6 for _ in range(len(into))]
         for point in pb.getContactPoints(bodyA=self.body, physicsClientId=self._client):
             row = links.get(point[3])
-            if row is None:
-                continue
-            result[row] += contact_wrench(point)
-        return result
+            if row is not None:
+                total = sums[row]
+                for k, part in enumerate(contact_wrench(point)):
+                    total[k] += part
+        into[:] = sums
 
     def set_friction(self, link: str, friction: float, *, spinning: float = 0.0) -> None:
         """Sets the Coulomb coefficient of a link, and that of turning on the spot."""

@@ -19,7 +19,7 @@ from fleetloop.core.frames import FloatArray
 from fleetloop.envs.robots.humanoid.arm_ik import ARM_JOINTS, arm_rows, reach_steps
 from fleetloop.envs.robots.humanoid.kinematics import Tree
 from fleetloop.envs.robots.humanoid.links import GRIP_M, SIDES
-from fleetloop.envs.trace.jit import inline, kernel
+from fleetloop.envs.trace.jit import inline
 
 # mypy: disable-error-code="no-untyped-def"
 # ruff: noqa: ANN001, ANN201, ANN202
@@ -87,10 +87,10 @@ def grips_at(position_m: FloatArray, rotation: FloatArray, plan: ArmPlan) -> Flo
     return np.asarray(position_m[hands] - GRIP_M * rotation[hands][:, :, 2])
 
 
-@kernel
-def move_arms(
+@inline
+def arms_tick(
     tree, plan, limits, goal, press, felt, openings, neck, hands, speeds, smooth, q, dq, dt
-) -> None:
+):
     """Does one control tick; writes `hands`, `smooth`, and the references `q` and `dq`.
 
     Args:
@@ -107,16 +107,6 @@ def move_arms(
         q, dq: References of all joints and their speeds.
         dt: Length of the tick.
     """
-    arms_tick(
-        tree, plan, limits, goal, press, felt, openings, neck, hands, speeds, smooth, q, dq, dt
-    )
-
-
-@inline
-def arms_tick(
-    tree, plan, limits, goal, press, felt, openings, neck, hands, speeds, smooth, q, dq, dt
-):
-    """As `move_arms`, for other kernels."""
     rows, fingers, neck_joints, trunk, straight = plan
     before = q.copy()
     for h in range(2):

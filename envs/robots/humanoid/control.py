@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fleetloop.core.frames import FloatArray
 from fleetloop.envs.robots.humanoid import actions
 from fleetloop.envs.robots.humanoid import walker_state as places
-from fleetloop.envs.robots.humanoid.arms import ArmPlan, grips_at, move_arms, reach_limits
+from fleetloop.envs.robots.humanoid.arms import ArmPlan, grips_at, reach_limits
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.glide import glide
 from fleetloop.envs.robots.humanoid.holding import SMOOTH_S
@@ -20,15 +20,14 @@ from fleetloop.envs.robots.humanoid.links import SIDES, LinkSpec
 from fleetloop.envs.robots.humanoid.params import HumanoidParams
 from fleetloop.envs.robots.humanoid.posture import nominal_posture
 from fleetloop.envs.robots.humanoid.senses import NoiseTable
+from fleetloop.envs.robots.humanoid.sensing import ENCODERS
 from fleetloop.envs.robots.humanoid.servo import drive_gains
-from fleetloop.envs.robots.humanoid.sole import sole_pressure
-from fleetloop.envs.robots.humanoid.walker import walk
+from fleetloop.envs.robots.humanoid.thinking import JOINT, RESIDUAL, TASK, WEIGH_FROM_KG, think
 from fleetloop.envs.robots.humanoid.walker_state import pack_body, pack_gains
 
 GRAVITY_M_S2 = 9.80665
-_WEIGH_S = 0.4  # time constant by which the weight in a hand is found
-_WEIGH_FROM_KG = 0.1  # below it is noise
 _CAUSES = ("", "tilt", "height", "balance")
+_MODES = {"task": TASK, "residual": RESIDUAL, "joint": JOINT}
 
 
 class Control:
@@ -68,23 +67,26 @@ class Control:
         self.speed = np.array([link.speed for link in moving])
         self._limits = np.array([[link.lower for link in moving], [link.upper for link in moving]])
         self.ease = nominal_posture(tree)
-        self._noise = NoiseTable(key, 16 + 2 * len(moving))
-        self._bias = self._noise.at(0)[:6] * np.repeat(
-            [config.noise.gyro_bias_rad_s, config.noise.accel_bias_m_s2], 3
-        )
+        self._noise = NoiseTable(key, ENCODERS + 2 * len(moving))
+        self._mode = _MODES[config.action_mode]
+        noise = config.noise
+        bias = self._noise.at(0)[:6] * np.repeat([noise.gyro_bias_rad_s, noise.accel_bias_m_s2], 3)
+        spread = [noise.gyro_rad_s, noise.accel_m_s2, noise.encoder_rad, noise.speed_rad_s,
+                  noise.force_n, noise.pressure_m, noise.wrist_n]  # fmt: skip
         feet = (tree.row("left_foot"), tree.row("right_foot"))
         legs = (tree.joints.index("left_hip_yaw"), tree.joints.index("right_hip_yaw"))
         self._feet = feet
         self._sole = np.array([params.foot_ahead_m, 0.0, -params.ankle_height_m])
-        self._body = pack_body(params, feet, legs, float(tree.mass_kg.sum()))
         self._own_kg = float(tree.mass_kg.sum())
-        self._palms = [tree.row(f"{side}_hand") for side in SIDES]
-        self._hand_kg = tree.mass_kg[self._palms].copy()
+        palms = np.array([tree.row(f"{side}_hand") for side in SIDES])
+        body = pack_body(params, feet, legs, self._own_kg)
         self._gains = pack_gains(config.gains)
         self._arms = ArmPlan(tree)
         self._reach = reach_limits(tree, self._limits)
-        self.drive = np.zeros((5, len(moving)))
         self._hold = drive_gains(tree)
+        self._fixed = (self._gains, np.array(spread), bias, self._reach, self._sole, self.speed)
+        self._own = (body, tree.mass_kg[palms].copy(), palms, np.array([self._own_kg]))
+        self.drive = np.zeros((5, len(moving)))
         self._start()
 
     @property
@@ -120,14 +122,14 @@ class Control:
     @property
     def load_kg(self) -> FloatArray:
         """What it thinks both hands carry, (2,), from its wrists."""
-        return np.maximum(self._load - _WEIGH_FROM_KG, 0.0) + np.where(
-            self._load > _WEIGH_FROM_KG, _WEIGH_FROM_KG, 0.0
-        )
+        return np.where(self._load > WEIGH_FROM_KG, self._load, 0.0)
 
     def command(self, action: FloatArray) -> None:
         """Takes an action of the configured mode."""
         mode = self.config.action_mode
-        self._action[:] = action
+        self._speeds_told[:] = actions.speeds(action) if mode != "joint" else 0.0
+        if mode == "joint":
+            self._references[:] = actions.joint_references(action, self.ease, self._limits)
         if mode == "task":
             self._goal[:] = self._rest + actions.hand_offsets_m(action)
             self._wanted[:2] = actions.press_n(action)
@@ -143,35 +145,33 @@ class Control:
         tick: int,
         joints: FloatArray,
         base: FloatArray,
-        turning: FloatArray,
+        before: FloatArray,
         wrenches: FloatArray,
         felt_n: FloatArray,
-        load_n: FloatArray,
+        pressing: FloatArray,
     ) -> None:
-        """Does one control tick.
+        """Does one control tick, see `thinking.think`.
 
         Args:
             tick: Physics ticks since the start.
-            joints: True positions, velocities, torques, (3, n).
-            base: True motion of the base, (6, 3).
-            turning: Its mean rate of turn since the last control tick, world axes: gyroscopes
-                integrate, and what a step's shock does between two samples must not be lost.
-            wrenches: True contact forces of the feet, in rows 0 and 4; moments about the origin.
+            joints: True positions and speeds, (2, n).
+            base, before: True motion of the base after the last two ticks, (6, 3).
+            wrenches: True contact forces of feet and hands, (8, 6).
             felt_n: True forces up on both hands of what they touch, (2,).
-            load_n: True forces down on both wrists of all that hangs on them, (2,).
+            pressing: Row of `holding.Pressing`, written.
         """
-        gyro, accel, q, dq, feet = self._sense(tick, joints, base, turning, wrenches)
-        mode = self.config.action_mode
-        self._weigh(load_n)
-        if mode == "joint":
-            self._drive_joints(base)
-            return
-        if mode == "task" and not self.walker[places.CAUSE]:
-            self._move_upper_body(tick, felt_n)
-        walk(
-            self._tree.arrays, self._motion.arrays, self._body, self._gains, self.walker, q, dq,
-            gyro, accel, feet, actions.speeds(self._action), self._residual, GRAVITY_M_S2,
-            self._dt_s, self.drive,
+        changing = (
+            self.walker, self.drive, self._velocity, self._load, self._hands, self._hand_speeds,
+            self._feel, self._posture, self._speeds, pressing,
+        )  # fmt: skip
+        told = (
+            self._speeds_told, self._goal, self._wanted, self._residual, self._references,
+            self._arms.upper,
+        )  # fmt: skip
+        think(
+            self._tree.arrays, self._motion.arrays, self._arms.arrays, self._fixed, self._own,
+            changing, told, self._noise.at(1 + tick // self.EVERY), joints, base, before, wrenches,
+            felt_n, self._mode, tick == 0, GRAVITY_M_S2, self._dt_s,
         )  # fmt: skip
 
     def glide(
@@ -191,7 +191,7 @@ class Control:
         glide(
             self._tree.arrays, self._arms.arrays, self._reach, self._goal, wanted, self._hands,
             self._hand_speeds, self._feel, self._posture, self._speeds, base, lag_s, reached,
-            actions.speeds(self._action), support_m, drops_m, pressing, stiffness_n_m, SMOOTH_S,
+            self._speeds_told, support_m, drops_m, pressing, stiffness_n_m, SMOOTH_S,
             start_s, ticks, self._dt_s,
         )  # fmt: skip
 
@@ -205,7 +205,7 @@ class Control:
             setattr(self, name, snapshot[name].copy())
 
     _CHANGING = (
-        "walker", "drive", "_action", "_residual", "_goal", "_wanted", "_hands",
+        "walker", "drive", "_speeds_told", "_residual", "_references", "_goal", "_wanted", "_hands",
         "_hand_speeds", "_feel", "_posture", "_velocity", "_load",
     )  # fmt: skip
 
@@ -236,71 +236,7 @@ class Control:
         self._load = np.zeros(2)
         self._wanted = np.zeros(6)
         self._wanted[2:4] = actions.finger_openings_m(np.zeros(13))
-        self._action = np.zeros(len(actions.action_spec(self.config.action_mode, self._tree).low))
+        self._speeds_told = np.zeros(3)
+        self._references = self.ease.copy()
         self._residual = np.zeros(12)
         self._velocity = np.zeros(3)
-
-    def _sense(
-        self,
-        tick: int,
-        joints: FloatArray,
-        base: FloatArray,
-        turning: FloatArray,
-        wrenches: FloatArray,
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-        noise, config = self._noise.at(1 + tick // self.EVERY), self.config.noise
-        count = len(self.ease)
-        rotation = base[1:4]
-        change = (base[4] - self._velocity) / self._dt_s if tick else np.zeros(3)
-        self._velocity = base[4].copy()
-        change[2] += GRAVITY_M_S2
-        gyro = rotation.T @ turning + config.gyro_rad_s * noise[:3] + self._bias[:3]
-        accel = rotation.T @ change + config.accel_m_s2 * noise[3:6] + self._bias[3:]
-        q = joints[0] + config.encoder_rad * noise[16 : 16 + count]
-        dq = joints[1] + config.speed_rad_s * noise[16 + count :]
-        move(self._tree.arrays, base, joints[0], joints[1], self._motion.arrays)
-        feet = np.zeros((2, 3))
-        drift = np.arctan2(self.walker[places.ROTATION + 3], self.walker[places.ROTATION])
-        drift -= np.arctan2(rotation[1, 0], rotation[0, 0])
-        for f, row in enumerate(self._feet):
-            position, turn = self._motion.position_m[row], self._motion.rotation[row]
-            sole_pressure(wrenches[4 * f], position, turn, self._sole, drift, feet[f])
-        feet[:, 0] += config.force_n * noise[6:8]
-        feet[:, 1:] += config.pressure_m * noise[8:12].reshape(2, 2)
-        return gyro, accel, q, dq, feet
-
-    def _drive_joints(self, base: FloatArray) -> None:
-        """Every joint to its reference; a fall is told from the true pose, as nobody balances."""
-        wanted = actions.joint_references(self._action, self.ease, self._limits)
-        most = self.speed * self._dt_s
-        self._posture += np.clip(wanted - self._posture, -most, most)
-        self.drive[0] = self._posture
-        cause = 1.0 if base[3, 2] < 0.7 else 0.0
-        lowest = min(self._motion.position_m[row][2] for row in self._feet)
-        if base[0, 2] - lowest < 0.45:
-            cause = 2.0
-        if cause and not self.walker[places.CAUSE]:
-            self.walker[places.CAUSE] = cause
-        if self.walker[places.CAUSE]:
-            self.drive[2], self.drive[3] = 0.0, 1.0
-
-    def _weigh(self, load_n: FloatArray) -> None:
-        """What the wrists carry joins the body's own mass, so that legs and arms bear it."""
-        self._load += self._dt_s / _WEIGH_S * (load_n / GRAVITY_M_S2 - self._load)
-        load = np.maximum(self._load - _WEIGH_FROM_KG, 0.0)
-        self._tree.mass_kg[self._palms] = self._hand_kg + load
-        self._body[places.B_MASS] = self._own_kg + load.sum()
-
-    def _move_upper_body(self, tick: int, felt_n: FloatArray) -> None:
-        """Hands, fingers and neck towards what was told, no faster than they may."""
-        noise = self._noise.at(1 + tick // self.EVERY)
-        felt = felt_n + self.config.noise.wrist_n * noise[12:14]
-        wanted = self._wanted
-        move_arms(
-            self._tree.arrays, self._arms.arrays, self._reach, self._goal, wanted[:2], felt,
-            wanted[2:4], wanted[4:], self._hands, self._hand_speeds, self._feel, self._posture,
-            self._speeds, self._dt_s,
-        )  # fmt: skip
-        upper = self._arms.upper
-        self.drive[0, upper] = self._posture[upper]
-        self.drive[1, upper] = self._speeds[upper]

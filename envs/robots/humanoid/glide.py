@@ -19,7 +19,7 @@ def glide(
     """Does some ticks.
 
     Args:
-        tree, plan, limits, goal, hands, speeds, smooth, q, dq: As of `arms.move_arms`.
+        tree, plan, limits, goal, hands, speeds, smooth, q, dq: As of `arms.arms_tick`.
         wanted: Forces (2), finger openings (2), neck (2).
         base: Its state, rows as above, advanced.
         lag, reached: Of the three speeds.

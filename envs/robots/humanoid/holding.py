@@ -284,14 +284,6 @@ class Pressing:
         """A new action: means and peaks start anew."""
         self.row[:5] = 0.0
 
-    def add(self, felt_n: FloatArray, dt_s: float) -> None:
-        """Forces up on both hands in one control tick."""
-        row = self.row
-        row[0:2] += dt_s * felt_n
-        row[2] += dt_s
-        row[5:7] += dt_s / (dt_s + SMOOTH_S) * (felt_n - row[5:7])
-        np.maximum(row[3:5], row[5:7], out=row[3:5])
-
     @property
     def mean_n(self) -> FloatArray:
         """Mean forces up on both hands since the last action, (2,)."""

@@ -240,6 +240,26 @@ def add_wrench_torques(tree, motion, link, force, point, moment, torques):
         i = parent[i]
 
 
+@kernel
+def note_base(reading, base) -> None:
+    """Writes a base's motion as `move` takes it.
+
+    Args:
+        reading: Position, quaternion xyzw, velocity, angular velocity, (13,).
+        base: (2, 6, 3), after the last tick and the one before; shifted and written.
+    """
+    base[1] = base[0]
+    x, y, z, w = reading[3], reading[4], reading[5], reading[6]
+    now = base[0]
+    for a in range(3):
+        now[0, a], now[4, a], now[5, a] = reading[a], reading[7 + a], reading[10 + a]
+    now[1, 0], now[1, 1] = 1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w)
+    now[1, 2], now[2, 0] = 2.0 * (x * z + y * w), 2.0 * (x * y + z * w)
+    now[2, 1], now[2, 2] = 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)
+    now[3, 0], now[3, 1] = 2.0 * (x * z - y * w), 2.0 * (y * z + x * w)
+    now[3, 2] = 1.0 - 2.0 * (x * x + y * y)
+
+
 def base_rows(
     position_m: FloatArray,
     rotation: FloatArray,

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_from_rotation
-from fleetloop.core.frames import rotation_from_quaternion as rotation_of
 from fleetloop.envs.bodies import Physics
 from fleetloop.envs.render import FollowCamera
 from fleetloop.envs.robots.base import ActionSpec, Rig
@@ -19,7 +18,13 @@ from fleetloop.envs.robots.humanoid.actions import CONTROL_HZ, action_spec
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.control import Control
 from fleetloop.envs.robots.humanoid.holding import Held, Holding, Pressing
-from fleetloop.envs.robots.humanoid.kinematics import Motion, base_rows, move, tree_of
+from fleetloop.envs.robots.humanoid.kinematics import (
+    Motion,
+    base_rows,
+    move,
+    note_base,
+    tree_of,
+)
 from fleetloop.envs.robots.humanoid.landmarks import landmarks_m
 from fleetloop.envs.robots.humanoid.links import SIDES, LinkSpec, humanoid_links
 from fleetloop.envs.robots.humanoid.looks import humanoid_looks
@@ -158,12 +163,14 @@ class Humanoid:
             self._number = self._articulation.body
         self._holding = Holding(stage, self._number, self._articulation)
         self._now, self._before = Motion.of(len(links)), Motion.of(len(links))
-        self._joints = np.zeros((2, 3, len(self._tree.joints)))
+        self._joints = np.zeros((2, 2, len(self._tree.joints)))
         self._base = np.zeros((2, 6, 3))
+        self._reading = np.zeros(13)
+        self._state: RobotState | None = None
         self._wrenches = np.zeros((len(_TOUCHED), 6))
         self._felt = np.zeros(2)
         self._wrench_tick = -1
-        self._read(0)
+        self._read()
         self._joints[1], self._base[1] = self._joints[0], self._base[0]
         self._torques = np.zeros(len(self._tree.joints))
         self._push = np.zeros(4)
@@ -189,6 +196,7 @@ class Humanoid:
         """Takes an action of the configured mode."""
         self._control.command(action.astype(np.float64))
         self._pressing.begin()
+        self._state = None
         self._holding.begin(self._control.openings_m)
 
     def advance(self, ticks: int) -> None:
@@ -208,14 +216,13 @@ class Humanoid:
 
     def before_tick(self) -> None:
         """Thinks at every second tick, and drives the joints at every one."""
-        control, joints, base = self._control, self._joints[0], self._base[0]
+        control, joints = self._control, self._joints[0]
         tick = self._on_stage().world.tick
         if tick % control.EVERY == 0:
-            turning = 0.5 * (base[5] + self._base[1, 5])
             wrenches = self._contact_wrenches()
-            felt = self._felt
-            self._pressing.add(felt, control.EVERY * self._on_stage().world.rate.dt_s)
-            control.tick(tick, joints, base, turning, wrenches, felt, -wrenches[_HANDS, 2])
+            control.tick(
+                tick, joints, self._base[0], self._base[1], wrenches, self._felt, self._pressing.row
+            )
         drive_torques(
             control.drive, joints[0], joints[1], control.effort, control.speed, self._torques
         )
@@ -230,8 +237,8 @@ class Humanoid:
     def after_tick(self) -> None:
         """Reads what the tick did."""
         self._holding.after_tick()
-        self._joints[1], self._base[1] = self._joints[0], self._base[0]
-        self._read(0)
+        self._joints[1] = self._joints[0]
+        self._read()
 
     def link_poses(self, links: tuple[str, ...]) -> dict[str, tuple[FloatArray, FloatArray]]:
         """By kinematics of its own, from joints and base."""
@@ -255,12 +262,17 @@ class Humanoid:
 
     def state(self) -> RobotState:
         """True state; links are worked out when they are asked for."""
+        if self._state is None:
+            self._state = self._true_state()
+        return self._state
+
+    def _true_state(self) -> RobotState:
         self._move(self._now, 0)
         self._move(self._before, 1)
-        wrenches = dict(zip(_TOUCHED, self._contact_wrenches(), strict=True))
+        wrenches = dict(zip(_TOUCHED, self._contact_wrenches().copy(), strict=True))
         now = Motion(*(array.copy() for array in self._now.arrays))
         before = Motion(*(array.copy() for array in self._before.arrays))
-        position, velocity, _ = self._joints[0]
+        position, velocity = self._joints[0]
         return RobotState(
             links=LinkStates(self._tree, now, before, self._on_stage().world.rate.dt_s, wrenches),
             joint_names=self._tree.joints,
@@ -298,6 +310,7 @@ class Humanoid:
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Goes back to a snapshot."""
         self._control.restore(snapshot)
+        self._state = None
         self._joints = snapshot["joints"].copy()
         self._base = snapshot["base"].copy()
         self._wrenches = snapshot["wrenches"].copy()
@@ -312,6 +325,7 @@ class Humanoid:
 
     def _read_puppet(self, puppet: Puppet, span_s: float) -> None:
         """Joints and base after some ticks without an engine."""
+        self._state = None
         before, now = self._joints[0].copy(), np.zeros_like(self._joints[0])
         now[0] = self._control.posture
         now[1] = (now[0] - before[0]) / span_s
@@ -346,19 +360,17 @@ class Humanoid:
             found[hand] += self._holding.load_wrench(side)
         return found
 
-    def _read(self, slot: int) -> None:
+    def _read(self) -> None:
+        self._state = None
         if self._puppet is not None:
             pose, still = self._puppet.pose, np.zeros(3)
-            self._joints[slot] = 0.0
-            self._joints[slot, 0] = self._control.ease
-            self._base[slot] = base_rows(pose.position_m, pose.rotation, still, still)
+            self._joints[0] = 0.0
+            self._joints[0, 0] = self._control.ease
+            self._base[0] = base_rows(pose.position_m, pose.rotation, still, still)
             return
-        reading = self.articulation.read_joints()
-        self._joints[slot] = reading.position, reading.velocity, reading.torque
-        world = self._on_stage().world
-        position, quaternion = world.pose(self._number)
-        linear, angular = world.com_velocity(self._number)
-        self._base[slot] = base_rows(position, rotation_of(quaternion), linear, angular)
+        self.articulation.read_joints(self._joints[0])
+        self.articulation.read_base(self._reading)
+        note_base(self._reading, self._base)
 
     def _move(self, motion: Motion, slot: int) -> None:
         joints = self._joints[slot]
@@ -370,7 +382,8 @@ class Humanoid:
         if self._wrench_tick != tick and self._puppet is not None:
             self._wrenches, self._wrench_tick = self._puppet_wrenches(self._puppet), tick
         if self._wrench_tick != tick:
-            found = self.articulation.contact_wrenches(self._rows, len(_TOUCHED))
+            found = np.zeros((len(_TOUCHED), 6))
+            self.articulation.contact_wrenches(self._rows, found)
             for side, hand in enumerate(_HANDS):
                 # A wrist feels all that is beyond it.
                 found[hand] += found[hand + 1] + found[hand + 2]
@@ -394,6 +407,7 @@ class Humanoid:
                 body, self._holding.grip_pose(self.hand_pose(side), held)
             )
         self._holding.take(side, held)
+        self._state = None
 
     def _show(self, stage: Stage) -> None:
         looks, points = _looks(self.params), landmarks_m(self.params)

@@ -52,8 +52,15 @@ class LinkStates(Mapping[str, LinkState]):
         self._before = before
         self._dt_s = dt_s
         self._wrenches = wrenches
+        self._known: dict[str, LinkState] = {}
 
     def __getitem__(self, link: str) -> LinkState:
+        known = self._known.get(link)
+        if known is None:
+            known = self._known[link] = self._work_out(link)
+        return known
+
+    def _work_out(self, link: str) -> LinkState:
         if link not in self._tree.names:
             raise KeyError(link)
         row = self._tree.row(link)

@@ -59,10 +59,10 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     TOUCHED,
     ZMP,
 )
-from fleetloop.envs.trace.jit import inline, kernel
+from fleetloop.envs.trace.jit import inline
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 
 _SWING_KP = (300.0, 1200.0, 1500.0, 1200.0, 250.0, 250.0)
 _SWING_KD = (8.0, 50.0, 60.0, 35.0, 5.0, 5.0)
@@ -71,11 +71,11 @@ _PRESS_M = 0.01  # below the ground that a landed foot is sent
 _GRIP = 0.55  # largest share of horizontal to vertical force that a sole is asked for
 
 
-@kernel
+@inline
 def walk(
     tree, motion, body, gains, state, q, dq, gyro, accel, feet, command, residual, gravity, dt,
     drive,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """Does one control tick.
 
     Args:

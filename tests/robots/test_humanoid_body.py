@@ -17,6 +17,7 @@ from fleetloop.envs.robots.humanoid.links import humanoid_links, joint_names, so
 from fleetloop.envs.robots.humanoid.looks import humanoid_looks
 from fleetloop.envs.robots.humanoid.params import HumanoidParams, HumanoidSpread, vary
 from fleetloop.envs.robots.humanoid.posture import nominal_posture
+from fleetloop.envs.robots.humanoid.robot import Humanoid
 from fleetloop.envs.robots.humanoid.urdf import urdf_text
 from fleetloop.envs.trace.shapes import Box, Capsule, Sphere
 from fleetloop.envs.world import World
@@ -25,6 +26,8 @@ PARAMS = HumanoidParams()
 LINKS = humanoid_links(PARAMS)
 TREE = tree_of(LINKS)
 STILL = np.zeros(3)
+
+HZ = Humanoid.physics_hz
 
 
 def moved(q, base=None):
@@ -43,7 +46,7 @@ def some_posture(seed):
 
 @pytest.fixture(scope="module")
 def body():
-    world = World(TickRate(500))
+    world = World(TickRate(HZ))
     text = urdf_text("humanoid", LINKS, damping_nm_s=0.5)
     yield Articulation(world, text, Pose.of(0, 0, 2), joint_names(LINKS))
     world.close()
@@ -195,7 +198,7 @@ def test_impossible_numbers_are_refused():
         HumanoidParams(foot_size_m=(0.2, 0.0, 0.03))
     with pytest.raises(ConfigError, match="spread of mass"):
         HumanoidSpread(mass=0.7)
-    world = World(TickRate(500))
+    world = World(TickRate(HZ))
     with pytest.raises(ConfigError, match="URDF"):
         Articulation(world, "<robot", Pose.identity())
     text = urdf_text("humanoid", LINKS, damping_nm_s=0.5)

@@ -24,6 +24,8 @@ from fleetloop.envs.trace.shapes import Box, Cylinder
 RIGHT = 1
 CARRY, WIPE, WALK = (f"fleetloop/Humanoid{name}-v0" for name in ("Carry", "Wipe", "Walk"))
 
+HZ = Humanoid.physics_hz
+
 
 def body_bytes(observation) -> bytes:
     return b"".join(observation[key].tobytes() for key in sorted(observation))
@@ -31,7 +33,7 @@ def body_bytes(observation) -> bytes:
 
 def walked(physics: str, seconds: float, *speeds: float):
     """Way and turn of a robot that is told some speeds."""
-    stage = Stage(TickRate(50 if physics == "fast" else 500), physics)
+    stage = Stage(TickRate(50 if physics == "fast" else HZ), physics)
     build_floor(stage, 1.0)
     robot = Humanoid(HumanoidConfig())
     robot.spawn(stage, Pose.identity(), np.random.default_rng(0))

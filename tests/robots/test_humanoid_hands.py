@@ -25,12 +25,14 @@ from fleetloop.envs.trace.shapes import Box
 LEFT, RIGHT = 0, 1
 WIPE = "fleetloop/HumanoidWipe-v0"
 
+HZ = Humanoid.physics_hz
+
 
 class Hands:
     """A humanoid that stands before a board."""
 
     def __init__(self, board_m=None) -> None:
-        self.stage = Stage(TickRate(500))
+        self.stage = Stage(TickRate(HZ))
         build_floor(self.stage, 1.0)
         if board_m is not None:
             self.board = self.add("board", Pose.of(0.5, 0.0, board_m - 0.02), (0.3, 0.5, 0.02), 0.0)
@@ -48,7 +50,7 @@ class Hands:
         for name, value in numbers.items():
             action[self.robot.action_spec.names.index(name)] = value
         self.robot.command(action)
-        for _ in range(round(seconds * 500)):
+        for _ in range(round(seconds * HZ)):
             self.robot.before_tick()
             self.stage.world.step()
             self.robot.after_tick()

@@ -12,6 +12,7 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.envs.homes.room import build_floor
 from fleetloop.envs.registration import make_env
+from fleetloop.envs.robots.humanoid.actions import SPEED_M_S
 from fleetloop.envs.robots.humanoid.arm_ik import arm_rows, reach
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.kinematics import Motion, base_rows, move, tree_of
@@ -25,12 +26,14 @@ EAST = Pose.of(1.0, 2.0, yaw_rad=0.7)
 LINKS = humanoid_links(HumanoidParams())
 TREE = tree_of(LINKS)
 
+HZ = Humanoid.physics_hz
+
 
 class Walk:
     """A humanoid on a floor."""
 
     def __init__(self, friction=1.0, seed=0, **options) -> None:
-        self.stage = Stage(TickRate(500))
+        self.stage = Stage(TickRate(HZ))
         build_floor(self.stage, friction)
         self.robot = Humanoid(HumanoidConfig(**options))
         self.robot.spawn(self.stage, EAST, np.random.default_rng(seed))
@@ -40,7 +43,7 @@ class Walk:
         action = np.zeros(len(self.robot.action_spec.names), np.float32)
         action[: len(speeds)] = speeds
         self.robot.command(action)
-        for _ in range(round(seconds * 500)):
+        for _ in range(round(seconds * HZ)):
             self.robot.before_tick()
             self.stage.world.step()
             self.robot.after_tick()
@@ -90,12 +93,14 @@ def test_a_push_is_answered(walk):
     assert np.linalg.norm(robot.robot.state().links["base"].twist.linear_m_s) < 0.15
 
 
-def test_it_walks_and_knows_how_far(walk):
+def test_it_walks_as_fast_as_it_is_told_and_knows_how_far(walk):
     robot = walk()
-    assert robot.run(5.0, 0.6)
-    forward, left, _ = robot.way
-    assert forward > 0.4
-    assert abs(left) < 0.3
+    assert robot.run(4.0, 1.0)
+    begun = robot.way
+    assert robot.run(3.0, 1.0)
+    forward, left, _ = robot.way - begun
+    assert forward / 3.0 == pytest.approx(SPEED_M_S[0], rel=0.12)
+    assert abs(left) < 0.4
     own = robot.robot.control.walker[BASE : BASE + 2]
     assert np.linalg.norm(own - robot.way[:2]) < 0.1
 

@@ -1,9 +1,9 @@
-"""From actions and senses to what the joint drives are told, 250 times a second."""
+"""From actions and senses to what the joint drives are told, at each tick of physics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +47,6 @@ class Control:
         walker: State of the walker, see `walker_state`.
     """
 
-    EVERY: ClassVar[int] = 2
-
     def __init__(
         self,
         config: HumanoidConfig,
@@ -59,7 +57,7 @@ class Control:
         dt_s: float,
     ) -> None:
         self.config = config
-        self._dt_s = self.EVERY * dt_s
+        self._dt_s = dt_s
         self._tree = tree
         self._motion = Motion.of(len(links))
         moving = [link for link in links if link.joint]
@@ -170,7 +168,7 @@ class Control:
         )  # fmt: skip
         think(
             self._tree.arrays, self._motion.arrays, self._arms.arrays, self._fixed, self._own,
-            changing, told, self._noise.at(1 + tick // self.EVERY), joints, base, before, wrenches,
+            changing, told, self._noise.at(1 + tick), joints, base, before, wrenches,
             felt_n, self._mode, tick == 0, GRAVITY_M_S2, self._dt_s,
         )  # fmt: skip
 

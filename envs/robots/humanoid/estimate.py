@@ -20,6 +20,8 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     COM,
     COM_V,
     FEET_YAW,
+    G_PLACE,
+    G_TRUST,
     PINS,
     ROTATION,
 )
@@ -36,7 +38,7 @@ _LOADED = 0.25  # share of the weight from which a sole counts as standing
 
 
 @inline
-def estimate(tree, motion, body, state, q, dq, gyro, accel, feet, gravity, dt):
+def estimate(tree, motion, body, gains, state, q, dq, gyro, accel, feet, gravity, dt):
     """Advances attitude, odometry and centre of mass by one control tick."""
     _attitude(state, gyro, accel, gravity, dt)
     base = np.zeros((6, 3))
@@ -69,7 +71,7 @@ def estimate(tree, motion, body, state, q, dq, gyro, accel, feet, gravity, dt):
         drift = load[0] * slide[0, a] + load[1] * slide[1, a]
         seen = com_vel[a] - drift if standing else state[COM_V + a]
         _observe(
-            state, body, feet, sole, load, a, state[BASE + a] + centre[0, a], seen, gravity, dt
+            state, body, gains, feet, load, a, state[BASE + a] + centre[0, a], seen, gravity, dt
         )
 
 
@@ -124,7 +126,7 @@ def _odometry(state, sole, load):
 
 
 @inline
-def _observe(state, body, feet, sole, load, a, place, seen, gravity, dt):
+def _observe(state, body, gains, feet, load, a, place, seen, gravity, dt):
     known = state[COM + a], state[COM_V + a]
     push = 0.0
     if a < 2:
@@ -138,4 +140,4 @@ def _observe(state, body, feet, sole, load, a, place, seen, gravity, dt):
     gap = place - known[0]
     rush = seen - known[1]
     state[COM + a] = known[0] + dt * (known[1] + _OBSERVER * gap)
-    state[COM_V + a] = known[1] + dt * (push + 0.25 * _OBSERVER**2 * gap + 0.5 * _OBSERVER * rush)
+    state[COM_V + a] = known[1] + dt * (push + gains[G_PLACE] * gap + gains[G_TRUST] * rush)

@@ -35,7 +35,6 @@ HAND_COM_M = np.array([0.0, 0.0, -0.05])
 SMOOTH_S = 0.02
 """Time constant by which brittle things feel forces."""
 
-_CONTROL_TICKS = 2
 GRAVITY_M_S2 = 9.80665
 _BAG_INERTIA = 1.15  # a bag's pendulum is so much longer than from its grip to its middle
 _BAG_DAMPING_1_S = 0.35
@@ -188,7 +187,7 @@ class Holding:
     def _knock(self, side: int, force_n: float) -> None:
         dt_s = self._stage.world.rate.dt_s
         mean = self._knocks_n[0, side]
-        mean += _CONTROL_TICKS * dt_s / (_CONTROL_TICKS * dt_s + SMOOTH_S) * (force_n - mean)
+        mean += dt_s / (dt_s + SMOOTH_S) * (force_n - mean)
         self._knocks_n[0, side] = mean
         self._knocks_n[1, side] = max(self._knocks_n[1, side], mean)
 

@@ -23,10 +23,10 @@ from fleetloop.envs.robots.humanoid.kinematics import Tree
 from fleetloop.envs.stage import Stage
 from fleetloop.envs.trace.shapes import Box
 
-REACHED = (0.50, 0.75, 1.20)
+REACHED = (0.95, 0.92, 1.03)
 """Parts of the wanted speeds forward, left and turning that the walker makes [measured]."""
 
-LAG_S = (0.35, 0.30, 0.20)
+LAG_S = (0.55, 0.30, 0.20)
 """Time constants with which it follows them [measured]."""
 
 STIFFNESS_N_M = 700.0
@@ -36,7 +36,7 @@ STEP_S = 0.5
 _OUT_M = 0.05  # hands nearer to their places at ease meet nothing
 _FINGERTIP_M = 0.04  # below the grip
 _HALF_M = (0.14, 0.34, 0.6)  # of the box that the body touches things with
-START_S = 0.9
+START_S = 1.0
 """From rest to the first step [measured]."""
 
 X, Y, Z, YAW, VX, VY, TURN, PHASE, ASKED = range(9)

@@ -1,7 +1,7 @@
 """Sensor presets of the humanoid.
 
 Mounts are in the frames of its links, x forward, y left, z up (arms and fingers hang down along
--z). Rates divide the physics rate of 500 Hz.
+-z). Rates divide the physics rate of 300 Hz.
 """
 
 from __future__ import annotations

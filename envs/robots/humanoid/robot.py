@@ -65,7 +65,7 @@ class Humanoid:
 
     CONFIG: ClassVar[type[HumanoidConfig]] = HumanoidConfig
     physics: ClassVar[tuple[Physics, ...]] = ("full", "fast")
-    physics_hz: ClassVar[int] = 500
+    physics_hz: ClassVar[int] = 300
     fast_physics_hz: ClassVar[int] = 50
     followed_by: ClassVar[FollowCamera] = FollowCamera(
         distance_m=-1.7, aside_m=-1.5, elevation_m=0.75, look_ahead_m=0.2, clear_m=1.0
@@ -147,9 +147,8 @@ class Humanoid:
                 f"Fast physics has no {self.config.action_mode!r} mode, as it has no forces: use "
                 "action_mode='task', or physics='full'."
             )
-        # Without an engine it thinks at every tick.
-        tick_s = stage.world.rate.dt_s / (Control.EVERY if fast else 1)
-        self._control = Control(self.config, self.params, links, self._tree, key, tick_s)
+        dt_s = stage.world.rate.dt_s
+        self._control = Control(self.config, self.params, links, self._tree, key, dt_s)
         world_T_pelvis = world_T_base @ Pose.of(0.0, 0.0, self._control.stand_height_m)
         self._stage = stage
         self._pressing = Pressing()
@@ -215,14 +214,13 @@ class Humanoid:
         self._holding.follow([self.hand_pose(side) for side in range(2)], ticks, dt_s)
 
     def before_tick(self) -> None:
-        """Thinks at every second tick, and drives the joints at every one."""
+        """Thinks, and drives the joints."""
         control, joints = self._control, self._joints[0]
         tick = self._on_stage().world.tick
-        if tick % control.EVERY == 0:
-            wrenches = self._contact_wrenches()
-            control.tick(
-                tick, joints, self._base[0], self._base[1], wrenches, self._felt, self._pressing.row
-            )
+        wrenches = self._contact_wrenches()
+        control.tick(
+            tick, joints, self._base[0], self._base[1], wrenches, self._felt, self._pressing.row
+        )
         drive_torques(
             control.drive, joints[0], joints[1], control.effort, control.speed, self._torques
         )

@@ -20,8 +20,11 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     G_BACK,
     G_DCM,
     G_DS,
+    G_EARLY,
     G_FORWARD,
     G_HALF,
+    G_LEAD,
+    G_LEARN,
     G_MAX,
     G_MIN,
     G_NARROW,
@@ -62,7 +65,6 @@ from fleetloop.envs.trace.jit import inline
 # ruff: noqa: ANN001, ANN201, ANN202
 
 _TOUCH_N = 40.0
-_EARLY_S = 0.03  # so much before its time a step may end
 _STRUCK_N = 350.0  # so much on a foot that should swing: it stands, whatever was planned
 _FREEZE_S = 0.06  # before touchdown the foothold is left alone
 _MARGIN_M = 0.012  # that the pressure point keeps from the sole's edge
@@ -230,7 +232,7 @@ def _step(body, gains, state, feet, xi, omega, dt):
     if touching:
         state[TOUCHED] = 1.0
     # Early ground is waited on, or the pendulum would be switched over before its time.
-    due = state[CLOCK] > state[LENGTH] - _EARLY_S or feet[swing, 0] > _STRUCK_N
+    due = state[CLOCK] > state[LENGTH] - gains[G_EARLY] or feet[swing, 0] > _STRUCK_N
     if (touching and due) or state[CLOCK] > state[LENGTH] + 0.3:
         _touch_down(gains, state, swing)
 
@@ -252,7 +254,8 @@ def _wanted_step(gains, state, omega, wanted, offset):
     # The foot is set parallel to the stance foot but for the turn that is asked for. Sideways the
     # body goes on with the mean speed over both steps.
     width = side * (2.0 * gains[G_HALF] + state[TRIM + 2])
-    steady_offset((vx + state[TRIM]) * step_s, width, omega, step_s, gains[G_DS], offset)
+    steady_offset(vx * step_s, width, omega, step_s, gains[G_DS], offset)
+    offset[0] += state[TRIM] + gains[G_LEAD] * vx
     offset[1] += (vy + state[TRIM + 1]) * step_s / (np.exp(omega * step_s) - 1.0)
 
 
@@ -326,7 +329,7 @@ def _learn(gains, state, apart):
     if state[STEPS] >= 3.0:
         state[MEAN_STEP] += 0.2 * (took - state[MEAN_STEP])
         slow = state[VELOCITY] - apart[0] / took
-        state[TRIM] = min(max(state[TRIM] + 0.2 * slow, -0.6), 0.6)
+        state[TRIM] = min(max(state[TRIM] + gains[G_LEARN] * slow, -0.05), 0.05)
         drift = state[VELOCITY + 1] - 0.5 * (sideways + state[LAST_Y]) / state[MEAN_STEP]
         state[TRIM + 1] = min(max(state[TRIM + 1] + 0.1 * drift, -0.1), 0.1)
         excess = 0.5 * abs(sideways - state[LAST_Y])

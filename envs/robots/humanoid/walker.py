@@ -40,7 +40,9 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     G_KT,
     G_KY,
     G_KZ,
+    G_LEG,
     G_LIFT,
+    G_REST,
     LEG_REF,
     LENGTH,
     LIFT,
@@ -92,7 +94,7 @@ def walk(
         drive: (5, joints): references, their speeds, stiffness, damping, torques; legs and the
             torque against gravity of all joints are written.
     """
-    estimate(tree, motion, body, state, q, dq, gyro, accel, feet, gravity, dt)
+    estimate(tree, motion, body, gains, state, q, dq, gyro, accel, feet, gravity, dt)
     if state[MODE] == FALLEN or _has_fallen(body, state):
         drive[2, :] = 0.0
         drive[3, :] = 1.0
@@ -106,7 +108,7 @@ def walk(
     gravity_torques(tree, motion, gravity, drive[4])
     _stand_legs(tree, motion, body, gains, state, gyro, gravity, height, drive)
     if state[MODE] == STEP:
-        _swing_leg(body, gains, state, residual, dt, drive)
+        _swing_leg(tree, motion, body, gains, state, residual, dt, drive)
 
 
 @inline
@@ -227,7 +229,7 @@ def _press(tree, motion, body, state, weights, points, force, yaw_moment, drive)
 
 
 @inline
-def _swing_leg(body, gains, state, residual, dt, drive):
+def _swing_leg(tree, motion, body, gains, state, residual, dt, drive):
     swing = 1 - int(state[STANCE])
     first = int(body[B_LEFT_Q + swing])
     if state[CLOCK] < gains[G_DS]:
@@ -239,9 +241,14 @@ def _swing_leg(body, gains, state, residual, dt, drive):
             state[SWING_V + a] = 0.0
         state[SWING_FROM_Z] = state[SWING + 2]
         state[SWING_YAW] = state[FEET_YAW + swing]
-    left = max(state[LENGTH] - state[CLOCK], 0.03)
+    # It is there a little before it lands: a leg that is still braking swings past its place.
+    left = max(state[LENGTH] - gains[G_REST] - state[CLOCK], 0.03)
+    inertia = np.zeros(3)
     for a in range(2):
+        rate = state[SWING_V + a]
         _towards(state, SWING + a, SWING_V + a, state[TARGET + a], left, 80.0, dt)
+        inertia[a] = -gains[G_LEG] * (state[SWING_V + a] - rate) / dt
+    _carry_leg(tree, motion, body, swing, inertia, drive)
     turn = state[TARGET + 2] - state[SWING_YAW]
     turn = np.arctan2(np.sin(turn), np.cos(turn))
     _towards(state, SWING_YAW, SWING_YAW_V, state[SWING_YAW] + turn, left, 60.0, dt)
@@ -263,6 +270,16 @@ def _swing_leg(body, gains, state, residual, dt, drive):
         drive[1, first + j] = 0.7 * drive[1, first + j] + 0.3 * min(max(speed, -12.0), 12.0)
         drive[2, first + j] = _SWING_KP[j]
         drive[3, first + j] = _SWING_KD[j]
+
+
+@inline
+def _carry_leg(tree, motion, body, swing, inertia, drive):
+    """Adds the torques that speed up a swinging leg, as if its mass were at its foot."""
+    point, none = np.empty(3), np.zeros(3)
+    link = int(body[B_LEFT + swing])
+    for a in range(3):
+        point[a] = motion[0][link, a]
+    add_wrench_torques(tree, motion, link, inertia, point, none, drive[4])
 
 
 @inline
@@ -288,8 +305,10 @@ def _lift_height(gains, state, part):
         s = part / 0.4
         s = s * s * (3.0 - 2.0 * s)
         return start + s * (top - start)
+    # It comes down with a little speed: one that nears the ground slowly meets it before its time,
+    # and each step that is cut short takes from the walk's speed.
     s = (part - 0.4) / 0.6
-    s = s * s * (3.0 - 2.0 * s)
+    s = s * s * (2.0 - s)
     return top + s * (end - 0.005 - top)
 
 

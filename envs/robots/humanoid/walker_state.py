@@ -42,7 +42,7 @@ CAUSE = 66  # why it fell: 0 not, 1 tilt, 2 height, 3 component
 LIFT = 67  # m, height of the ground under the stance foot at the step's start
 NUDGE = 68  # 2: residual shift of the foothold, m
 TOUCHED = 70  # whether the swinging foot met the ground before its time
-TRIM = 71  # 3: learnt corrections: forward and sideways speed, m/s, and width, m
+TRIM = 71  # 3: learnt corrections: start of a step forward, m, sideways speed, m/s, width, m
 MEAN_STEP = 74  # s, smoothed length of the steps
 LAST_Y = 75  # m, sideways displacement of the last step
 STATE_SIZE = 76
@@ -69,6 +69,14 @@ class WalkGains:
         narrow_m, wide_m: Sideways distance of the feet.
         accel: m/s2, m/s2, rad/s2 by which the command is followed.
         max_speed: m/s, m/s, rad/s: commands are clipped to it.
+        early_s: So much before its planned end a step may be ended by the ground.
+        speed_trust: 1/s by which the centre of mass' speed follows what joints and gyroscope say.
+        place_trust: 1/s2, likewise by its place.
+        lead_s: By so much times its speed the body is farther ahead at the start of a step than the
+            pendulum's: heavy legs that brake hold it back.
+        learn_s: Metres by which that is corrected, step by step, for each m/s that is missing.
+        leg_kg: What a swinging leg seems to weigh at its foot.
+        rest_s: So long before it lands the swinging foot is over its place.
     """
 
     step_s: float = 0.5
@@ -97,6 +105,13 @@ class WalkGains:
     max_x: float = 0.7
     max_y: float = 0.2
     max_yaw: float = 0.6
+    early_s: float = 0.0
+    speed_trust: float = 30.0
+    place_trust: float = 121.0
+    rest_s: float = 0.1
+    lead_s: float = 0.06
+    learn_s: float = 0.02
+    leg_kg: float = 3.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.min_step_s <= self.step_s <= self.max_step_s:
@@ -109,7 +124,9 @@ class WalkGains:
 (
     G_STEP, G_MIN, G_MAX, G_DS, G_SHIFT, G_HALF, G_LIFT, G_HEIGHT, G_DCM, G_KZ, G_DZ, G_KT, G_DT,
     G_KY, G_DY, G_HIP, G_FORWARD, G_BACK, G_NARROW, G_WIDE, G_AX, G_AY, G_AW, G_VX, G_VY, G_VW,
-) = range(26)  # fmt: skip
+    G_EARLY, G_TRUST, G_PLACE, G_REST,
+    G_LEAD, G_LEARN, G_LEG,
+) = range(33)  # fmt: skip
 
 (
     B_HIP, B_THIGH, B_SHANK, B_ANKLE, B_AHEAD, B_FOOT_X, B_FOOT_Y, B_LEFT, B_RIGHT, B_LEFT_Q,

@@ -111,6 +111,17 @@ class Pose:
         return cls(np.array([x_m, y_m, z_m]), quaternion_from_rpy(roll_rad, pitch_rad, yaw_rad))
 
     @classmethod
+    def trusted(cls, position_m: FloatArray, quaternion_xyzw: FloatArray) -> Pose:
+        """A pose of float64 arrays that are known to be as promised, such as a product of poses.
+
+        Nothing is checked and nothing is normalised: for what is made at each step.
+        """
+        pose = object.__new__(cls)
+        object.__setattr__(pose, "position_m", position_m)
+        object.__setattr__(pose, "quaternion_xyzw", quaternion_xyzw)
+        return pose
+
+    @classmethod
     def from_matrix(cls, matrix: npt.ArrayLike) -> Pose:
         """A pose from homogeneous matrices, (..., 4, 4)."""
         matrix = np.asarray(matrix, dtype=np.float64)
@@ -145,6 +156,8 @@ class Pose:
         """Chains poses: `a_T_b @ b_T_c` is `a_T_c`."""
         if not isinstance(other, Pose):
             return NotImplemented
+        if self.position_m.ndim == other.position_m.ndim == 1:
+            return _chained(self, other)
         return Pose(
             self.position_m + rotate(self.quaternion_xyzw, other.position_m),
             quaternion_multiply(self.quaternion_xyzw, other.quaternion_xyzw),
@@ -157,6 +170,29 @@ class Pose:
     def transform_vectors(self, vectors_child: npt.ArrayLike) -> FloatArray:
         """Takes free vectors (..., 3) from the child frame to the parent frame: rotation only."""
         return rotate(self.quaternion_xyzw, vectors_child)
+
+
+def _chained(outer: Pose, inner: Pose) -> Pose:
+    """`outer @ inner` of single poses: the same sums in plain floats, in a tenth of the time."""
+    (px, py, pz), (vx, vy, vz) = outer.position_m.tolist(), inner.position_m.tolist()
+    ax, ay, az, aw = outer.quaternion_xyzw.tolist()
+    bx, by, bz, bw = inner.quaternion_xyzw.tolist()
+    tx, ty, tz = 2.0 * (ay * vz - az * vy), 2.0 * (az * vx - ax * vz), 2.0 * (ax * vy - ay * vx)
+    position = (
+        px + (vx + aw * tx + (ay * tz - az * ty)),
+        py + (vy + aw * ty + (az * tx - ax * tz)),
+        pz + (vz + aw * tz + (ax * ty - ay * tx)),
+    )
+    x = aw * bx + ax * bw + ay * bz - az * by
+    y = aw * by - ax * bz + ay * bw + az * bx
+    z = aw * bz + ax * by - ay * bx + az * bw
+    w = aw * bw - ax * bx - ay * by - az * bz
+    norm = math.sqrt(x * x + y * y + z * z + w * w)
+    if not (math.isfinite(sum(position)) and abs(norm - 1.0) <= _UNIT_TOLERANCE):
+        return Pose(np.array(position), np.array((x, y, z, w)))  # which says what is wrong
+    if abs(norm - 1.0) > _UNIT_ROUNDING:
+        x, y, z, w = x / norm, y / norm, z / norm, w / norm
+    return Pose.trusted(np.array(position), np.array((x, y, z, w)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +213,14 @@ class Twist:
             if value.shape[-1:] != (3,) or not _finite(value):
                 raise ConfigError(f"The {name} of a twist must be finite (..., 3), got {value!r}.")
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def trusted(cls, linear_m_s: FloatArray, angular_rad_s: FloatArray) -> Twist:
+        """As `Pose.trusted`."""
+        twist = object.__new__(cls)
+        object.__setattr__(twist, "linear_m_s", linear_m_s)
+        object.__setattr__(twist, "angular_rad_s", angular_rad_s)
+        return twist
 
     @classmethod
     def zero(cls) -> Twist:

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError, SchemaError
 
 DTYPES = ("bool", "uint8", "uint16", "int16", "int32", "int64", "float32", "float64")
+
+_FEW = 16
+"""Arrays of so few numbers are checked faster as a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +67,7 @@ class Field:
     @property
     def bounds(self) -> tuple[float, float]:
         """Bounds cut to what the dtype can hold."""
-        if self.dtype == "bool":
-            return 0.0, 1.0
-        if self.dtype.startswith("float"):
-            return self.low, self.high
-        info = np.iinfo(self.dtype)
-        return max(self.low, float(info.min)), min(self.high, float(info.max))
+        return _bounds(self.dtype, self.low, self.high)
 
     def check(self, name: str, array: npt.NDArray[Any]) -> None:
         """Compares an array with this field.
@@ -83,8 +82,13 @@ class Field:
             )
         if array.size == 0 or self.dtype == "bool":
             return
-        smallest, largest = float(array.min()), float(array.max())
-        if not (math.isfinite(smallest) and math.isfinite(largest)):
+        if array.size <= _FEW:
+            values = array.ravel().tolist()
+            smallest, largest, finite = min(values), max(values), all(map(math.isfinite, values))
+        else:
+            smallest, largest = float(array.min()), float(array.max())
+            finite = math.isfinite(smallest) and math.isfinite(largest)
+        if not finite:
             raise SchemaError(
                 f"The field {name!r} holds NaN or infinity: what is not known belongs in a mask."
             )
@@ -94,6 +98,16 @@ class Field:
                 f"The field {name!r} reaches from {smallest:g} to {largest:g} {self.unit}, outside "
                 f"of [{low:g}, {high:g}]."
             )
+
+
+@cache
+def _bounds(dtype: str, low: float, high: float) -> tuple[float, float]:
+    if dtype == "bool":
+        return 0.0, 1.0
+    if dtype.startswith("float"):
+        return low, high
+    info = np.iinfo(dtype)
+    return max(low, float(info.min)), min(high, float(info.max))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from fleetloop.core.frames import (
 from fleetloop.core.frames import rotation_from_quaternion as rotations
 from fleetloop.core.objects import Objects
 from fleetloop.core.semantics import SURFACE_CLASSES, SemanticClass
+from fleetloop.envs.motion import turned
+from fleetloop.envs.trace.jit import kernel
 from fleetloop.envs.trace.shapes import (
     Box,
     Capsule,
@@ -130,6 +132,22 @@ class _Index:
     point_names: npt.NDArray[np.object_]
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Choice:
+    """Columns of a record that do not change while the same objects are told; see `_Index`."""
+
+    index: _Index
+    mask: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    instance_id: npt.NDArray[np.int32]
+    semantic: npt.NDArray[np.uint8]
+    point: npt.NDArray[np.int64]
+    point_thing: npt.NDArray[np.int64]
+    point_names: tuple[str, ...]
+    point_instance: npt.NDArray[np.int32]
+
+
 @dataclass(frozen=True, slots=True)
 class BookSnapshot:
     """Where everything was."""
@@ -147,6 +165,8 @@ class ObjectBook:
         self._state = _State()
         self._added: list[tuple[Any, ...]] = []
         self._index: _Index | None = None
+        self._chosen: _Choice | None = None
+        self._limbs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         self._published = 0
         self._points = 0
 
@@ -232,39 +252,60 @@ class ObjectBook:
         self._grow()
         self._state.bounds_m[rows] = bounds_m
         count = key_points_m.shape[1]
-        first = np.array([self._entries[row].first_key_point for row in rows], dtype=np.int64)
-        self._state.key_points_m[first[:, None] + np.arange(count)] = key_points_m
+        if self._limbs is None or self._limbs[0] is not rows:
+            first = np.array([self._entries[row].first_key_point for row in rows], dtype=np.int64)
+            self._limbs = (rows, first[:, None] + np.arange(count))
+        self._state.key_points_m[self._limbs[1]] = key_points_m
 
     def publish(self, t_ns: int) -> Objects:
         """The objects of this instant: all if something is new, else what may have moved."""
         index, state = self._indexed(), self._state
         complete = self._published != len(self._entries)
         self._published = len(self._entries)
-        chosen = np.ones(len(index.roots), np.bool_) if complete else state.moved[index.roots]
-        rows = index.roots[chosen]
+        mask = np.ones(len(index.roots), np.bool_) if complete else state.moved[index.roots]
+        chosen = self._choose(index, mask)
         for row, things, looks in index.jointed:
             if complete or state.moved[row]:
                 state.bounds_m[row] = self._jointed_box(row, things, looks)
-        points = chosen[index.point_root]
-        thing = index.point_thing[points]
-        turned = rotate(state.quaternion_xyzw[thing], state.key_points_m[index.point[points]])
+        rows, thing = chosen.rows, chosen.point_thing
+        points = rotate(state.quaternion_xyzw[thing], state.key_points_m[chosen.point])
         low, high = state.bounds_m[rows, 0], state.bounds_m[rows, 1]
         return Objects(
             t_ns=t_ns,
             complete=complete,
-            names=tuple(index.names[chosen].tolist()),
-            instance_id=index.instance_id[chosen],
-            semantic=index.semantic[chosen],
+            names=chosen.names,
+            instance_id=chosen.instance_id,
+            semantic=chosen.semantic,
             position_m=state.position_m[rows],
             quaternion_xyzw=state.quaternion_xyzw[rows],
             linear_m_s=state.linear_m_s[rows],
             angular_rad_s=state.angular_rad_s[rows],
             box_center_m=0.5 * (low + high),
             box_size_m=high - low,
-            key_point_names=tuple(index.point_names[points].tolist()),
-            key_point_instance=index.instance_id[index.point_root[points]],
-            key_point_m=state.position_m[thing] + turned,
+            key_point_names=chosen.point_names,
+            key_point_instance=chosen.point_instance,
+            key_point_m=state.position_m[thing] + points,
         )
+
+    def _choose(self, index: _Index, mask: npt.NDArray[np.bool_]) -> _Choice:
+        """What follows from which objects are told: mostly the same from instant to instant."""
+        known = self._chosen
+        if known is not None and known.index is index and np.array_equal(known.mask, mask):
+            return known
+        points = mask[index.point_root]
+        self._chosen = _Choice(
+            index=index,
+            mask=mask,
+            rows=index.roots[mask],
+            names=tuple(index.names[mask].tolist()),
+            instance_id=index.instance_id[mask],
+            semantic=index.semantic[mask],
+            point=index.point[points],
+            point_thing=index.point_thing[points],
+            point_names=tuple(index.point_names[points].tolist()),
+            point_instance=index.instance_id[index.point_root[points]],
+        )
+        return self._chosen
 
     def snapshot(self) -> BookSnapshot:
         """Copies where everything is."""
@@ -347,8 +388,54 @@ class ObjectBook:
         gap = state.position_m[things] - state.position_m[row]
         turn = quaternion_multiply(back, state.quaternion_xyzw[things])
         place = rotate(back, gap) + rotate(turn, looks.position_m)
-        low, high = looks.corners(place, quaternion_multiply(turn, looks.quaternion_xyzw))
-        return np.stack([low.min(axis=0), high.max(axis=0)])
+        bounds = np.empty((1, 2, 3))
+        bound_looks(
+            _ONE, place, quaternion_multiply(turn, looks.quaternion_xyzw), looks.center_m,
+            looks.half_m, looks.round_m, looks.disc_m, bounds,
+        )  # fmt: skip
+        return np.asarray(bounds[0])
+
+
+_ONE = np.zeros(1, dtype=np.int64)
+
+
+@kernel
+def bound_looks(
+    first: npt.NDArray[np.int64],
+    place: FloatArray,
+    turn: FloatArray,
+    center: FloatArray,
+    half: FloatArray,
+    round_m: FloatArray,
+    disc: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Boxes around looks, group by group: what `Reaches.corners` says, least and most.
+
+    Args:
+        first: (n,) where the looks of each group begin.
+        place, turn: (looks, 3) and (looks, 4) in the frame of the boxes.
+        center, half, round_m, disc: As in `Reaches`.
+        out: (n, 2, 3) written: low and high corners.
+    """
+    middle, side, axis = np.empty(3), np.empty(3), np.empty((3, 3))
+    for group in range(len(first)):
+        out[group, 0, :], out[group, 1, :] = np.inf, -np.inf
+        last = first[group + 1] if group + 1 < len(first) else len(place)
+        for k in range(first[group], last):
+            turned(turn[k], center[k], middle)
+            for c in range(3):
+                side[:] = 0.0
+                side[c] = 1.0
+                turned(turn[k], side, axis[c])
+            for c in range(3):
+                # Row c of the matrix: the frame's axis c seen from the look.
+                x, y, z = axis[0, c], axis[1, c], axis[2, c]
+                reach = abs(x) * half[k, 0] + abs(y) * half[k, 1] + abs(z) * half[k, 2]
+                reach += round_m[k] + disc[k] * np.sqrt(x * x + y * y)
+                at = place[k, c] + middle[c]
+                out[group, 0, c] = min(out[group, 0, c], at - reach)
+                out[group, 1, c] = max(out[group, 1, c], at + reach)
 
 
 def reach_of(shape: Shape) -> Reach | None:

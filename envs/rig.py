@@ -109,6 +109,8 @@ class SensorRig:
             config.name: SENSORS.get(config.KIND)(config) for config in configs
         }
         self.schedules = {config.name: _schedule(config, rate) for config in configs}
+        self._latency_ns = {c.name: ns_from_s(c.latency_s) for c in configs if c.jitter_s == 0.0}
+        self._scan_ns = {name: ns_from_s(sensor.scan_s) for name, sensor in self.sensors.items()}
         self._windows: dict[str, float] = {}
         for sensor in self.sensors.values():
             link = sensor.config.link
@@ -305,7 +307,9 @@ class SensorRig:
         fresh = {name: frozen_array(array) for name, array in data.items()}
         fresh = _held_back(config, channel, fresh, capture.faults)
         seq, channel.seq = channel.seq, channel.seq + 1
-        latency_ns = ns_from_s(config.latency_s + delay * config.jitter_s)
+        latency_ns = self._latency_ns.get(config.name)
+        if latency_ns is None:
+            latency_ns = ns_from_s(config.latency_s + delay * config.jitter_s)
         arrival_ns = capture.t_ns if first else capture.t_ns + latency_ns
         arrival_ns = max(arrival_ns, channel.last_arrival_ns)
         dropped = "dropped" in capture.faults
@@ -316,7 +320,7 @@ class SensorRig:
         return Sample(
             sensor=config.name,
             seq=seq,
-            t_capture_start_ns=capture.t_ns - ns_from_s(sensor.scan_s),
+            t_capture_start_ns=capture.t_ns - self._scan_ns[config.name],
             t_capture_ns=capture.t_ns,
             t_arrival_ns=arrival_ns,
             world_T_sensor=capture.world_T_sensor,

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
+from fleetloop.envs.motion import multiplied, turned
+from fleetloop.envs.objects import bound_looks
 from fleetloop.envs.stage import Stage, Thing
+from fleetloop.envs.trace.jit import kernel
 
 
 class Troupe:
@@ -87,16 +91,17 @@ class Troupe:
             velocity_m_s, angular_rad_s: (n, 3), of their origins, world axes.
             place_m, turn_xyzw: As in `move`.
         """
-        own = self._owner
         place = self._place_m if place_m is None else place_m
         turn = self._turn if turn_xyzw is None else turn_xyzw
-        q = quaternion_xyzw[own]
-        offset = _rotated(q, place)
-        scene = self._stage.scene
-        scene.set_row_poses(self._rows, position_m[own] + offset, _product(q, turn))
-        angular = angular_rad_s[own]
-        linear = velocity_m_s[own] + _cross(angular, offset)
-        scene.set_row_velocities(self._rows, linear, angular)
+        fine = _move(
+            self._rows, self._owner, place, turn,
+            position_m, quaternion_xyzw, velocity_m_s, angular_rad_s, *self._stage.scene.motion,
+        )  # fmt: skip
+        if not fine:
+            raise ConfigError(
+                "A pose or velocity holds a number that is not finite, or a quaternion of length "
+                "zero."
+            )
         self._stage.note_places(
             self._book_rows, position_m, quaternion_xyzw, velocity_m_s, angular_rad_s
         )
@@ -104,39 +109,60 @@ class Troupe:
     def _note_limbs(
         self, points_m: FloatArray, place_m: FloatArray | None, turn_xyzw: FloatArray | None
     ) -> None:
-        low, high = self._reaches.corners(
-            self._place_m if place_m is None else place_m,
-            self._turn if turn_xyzw is None else turn_xyzw,
-        )
-        lowest = np.minimum.reduceat(low, self._first)
-        highest = np.maximum.reduceat(high, self._first)
-        self._stage.note_limbs(self._book_rows, np.stack([lowest, highest], axis=1), points_m)
+        reaches = self._reaches
+        bounds = np.empty((len(self._things), 2, 3))
+        place = self._place_m if place_m is None else place_m
+        turn = self._turn if turn_xyzw is None else turn_xyzw
+        bound_looks(
+            self._first, place, turn, reaches.center_m, reaches.half_m, reaches.round_m,
+            reaches.disc_m, bounds,
+        )  # fmt: skip
+        self._stage.note_limbs(self._book_rows, bounds, points_m)
 
 
-Columns = npt.NDArray[np.float64]
+@kernel
+def _move(
+    rows: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int64],
+    place: FloatArray,
+    turn: FloatArray,
+    position: FloatArray,
+    quaternion: FloatArray,
+    linear: FloatArray,
+    angular: FloatArray,
+    row_position: FloatArray,
+    row_quaternion: FloatArray,
+    row_linear: FloatArray,
+    row_angular: FloatArray,
+) -> bool:
+    """Writes the rows of a scene; whether all numbers were finite and all quaternions had length.
 
-
-def _cross(a: Columns, b: Columns) -> Columns:
-    ax, ay, az = a.T
-    bx, by, bz = b.T
-    out = np.empty_like(b)
-    out[:, 0], out[:, 1], out[:, 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    return out
-
-
-def _rotated(q: Columns, v: Columns) -> Columns:
-    """Vectors (n, 3) turned by unit quaternions (n, 4): v + 2 u x (u x v + w v)."""
-    axis = q[:, :3]
-    return np.asarray(v + 2.0 * _cross(axis, _cross(axis, v) + q[:, 3:] * v))
-
-
-def _product(a: Columns, b: Columns) -> Columns:
-    """Products of quaternions xyzw (n, 4)."""
-    ax, ay, az, aw = a.T
-    bx, by, bz, bw = b.T
-    out = np.empty_like(b)
-    out[:, 0] = aw * bx + ax * bw + ay * bz - az * by
-    out[:, 1] = aw * by - ax * bz + ay * bw + az * bx
-    out[:, 2] = aw * bz + ax * by - ay * bx + az * bw
-    out[:, 3] = aw * bw - ax * bx - ay * by - az * bz
-    return out
+    Args:
+        rows, owner: (looks,) row of each look in the scene, and the thing that it belongs to.
+        place, turn: (looks, 3) and (looks, 4) in their things.
+        position, quaternion, linear, angular: Of the things, world.
+        row_position, row_quaternion, row_linear, row_angular: Of the scene, written.
+    """
+    offset, product = np.empty(3), np.empty(4)
+    for k in range(len(rows)):
+        row, i = rows[k], owner[k]
+        turned(quaternion[i], place[k], offset)
+        multiplied(quaternion[i], turn[k], product)
+        norm = np.sqrt(
+            product[0] * product[0] + product[1] * product[1] + product[2] * product[2]
+            + product[3] * product[3]
+        )  # fmt: skip
+        total = norm
+        for c in range(3):
+            a, b = (c + 1) % 3, (c + 2) % 3
+            row_position[row, c] = position[i, c] + offset[c]
+            sweep = angular[i, a] * offset[b] - angular[i, b] * offset[a]
+            row_linear[row, c] = linear[i, c] + sweep
+            row_angular[row, c] = angular[i, c]
+            # A sum is finite only if all its terms are.
+            total += row_position[row, c] + row_linear[row, c] + angular[i, c]
+        if not np.isfinite(total) or norm == 0.0:
+            return False
+        for c in range(4):
+            row_quaternion[row, c] = product[c] / norm
+    return True

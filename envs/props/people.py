@@ -48,7 +48,10 @@ KEY_POINTS = (
 )  # fmt: skip
 """The seventeen of COCO, in its order [Lin et al. 2014, "Microsoft COCO"]."""
 
-_HEAD_POINTS = np.array(
+LENGTHS_M = (_HEAD_Z, _SHOULDER_Z, _HIP_Z, _SHOULDER_Y, _HIP_Y, _UPPER, _FOREARM, _THIGH, _SHANK)
+"""Of the figure, for `gait`."""
+
+HEAD_POINTS_M = np.array(
     [[0.11, 0.0, 1.62], [0.10, 0.032, 1.65], [0.10, -0.032, 1.65], [0.0, 0.105, 1.63],
      [0.0, -0.105, 1.63]]
 )  # fmt: skip
@@ -147,6 +150,7 @@ _BONES: tuple[tuple[int, int, float, str], ...] = (
 )  # fmt: skip
 """From joint, to joint, radius, cloth."""
 
+BONE_JOINTS = np.array([bone[:2] for bone in _BONES])
 FIGURE = len(_BONES) + 4
 """Looks of a figure: its bones, head, hair and shoes."""
 
@@ -218,7 +222,7 @@ def key_points_m(height_m: Floats, phase_rad: npt.ArrayLike, swing: npt.ArrayLik
     """The key points of people in their frames, (n, 17, 3), in the order of `KEY_POINTS`."""
     joints = walking_joints(phase_rad, swing)
     points = np.empty((len(joints), len(KEY_POINTS), 3))
-    points[:, :5] = _HEAD_POINTS
+    points[:, :5] = HEAD_POINTS_M
     points[:, :5, 2] += (joints[:, 1, 2] - _HEAD_Z)[:, None]
     points[:, 5:] = joints[:, [3, 9, 4, 10, 5, 11, 6, 12, 7, 13, 8, 14]]
     return points * (height_m / STATURE_M)[:, None, None]

@@ -31,20 +31,19 @@ from fleetloop.envs.robots.car_params import CarParams
 from fleetloop.envs.robots.car_rigs import car_rigs
 from fleetloop.envs.robots.chassis import (
     ANGULAR,
-    ANGULAR_BEFORE,
+    BASE_SIZE,
     COM,
     LINEAR,
     LINEAR_BEFORE,
     QUATERNION,
     at_rest,
+    read_base,
     roll,
 )
 from fleetloop.envs.robots.planar import pack_chassis
 from fleetloop.envs.robots.wheels import (
     ANGLE,
-    BRAKE,
     COMPRESSION,
-    DRIVE,
     ENERGY,
     SPIN,
     STEER,
@@ -113,6 +112,7 @@ class Car:
         self._push_steer = 0.0
         self._integral, self._told_tick = 0.0, 0
         self._raster = FlatGround().raster
+        self._now: RobotState | None = None  # of the present motion, once it was asked for
 
     @property
     def action_spec(self) -> ActionSpec:
@@ -176,6 +176,7 @@ class Car:
         self._push_steer = 0.0
         self._integral, self._told_tick = 0.0, 0
         self._motion = at_rest(*stage.world.com_pose(self._body))
+        self._now = None
         self._raster = stage.ground.raster
 
     def command(self, action: npt.NDArray[np.float32]) -> None:
@@ -246,37 +247,30 @@ class Car:
 
     def state(self) -> RobotState:
         """True state; torques of wheels are motor minus brake."""
-        position, quaternion = self._base_pose()
-        m = self._motion
-        com, linear, angular = m[COM : COM + 3], m[LINEAR : LINEAR + 3], m[ANGULAR : ANGULAR + 3]
-        dt = self._on_stage().world.rate.dt_s
-        spin_up = (angular - m[ANGULAR_BEFORE : ANGULAR_BEFORE + 3]) / dt
-        gained = (linear - m[LINEAR_BEFORE : LINEAR_BEFORE + 3]) / dt
-        offset = position - com
-        lever = cross(spin_up, offset) + cross(angular, cross(angular, offset))
-        base = LinkState(
-            world_T_link=Pose(position, quaternion),
-            twist=Twist(linear.copy(), angular.copy()).at_offset(offset),
-            acceleration_m_s2=gained + lever,
-            angular_acceleration_rad_s2=spin_up,
-            force_n=self._wrench[:3].copy(),
-            torque_nm=self._wrench[3:] + cross(com - position, self._wrench[:3]),
-        )
-        s = self._state
-        steer = self._steer_angles()[:2]
-        share = self.config.params.rear_drive_share
-        drive = 0.5 * s[DRIVE] * np.array([1 - share, 1 - share, share, share])
-        torque = drive - np.sign(s[SPIN : SPIN + 4]) * s[BRAKE : BRAKE + 4]
-        none = np.zeros(6)
-        return RobotState(
-            links={"base": base},
-            joint_names=JOINTS,
-            joint_position_rad=np.concatenate(
-                [s[ANGLE : ANGLE + 4], steer, s[COMPRESSION : COMPRESSION + 4]]
-            ),
-            joint_velocity_rad_s=np.concatenate([s[SPIN : SPIN + 4], none]),
-            joint_torque_nm=np.concatenate([torque, none]),
-        )
+        if self._now is None:
+            base, joints = np.empty(BASE_SIZE), np.empty((3, len(JOINTS)))
+            read_base(
+                self._motion, self._wrench, self._com_m, self._on_stage().world.rate.dt_s,
+                self._steer_angles(), self.config.params.rear_drive_share, self._state, base,
+                joints,
+            )  # fmt: skip
+            self._now = RobotState(
+                links={
+                    "base": LinkState(
+                        world_T_link=Pose.trusted(base[0:3], base[3:7]),
+                        twist=Twist.trusted(base[7:10], base[10:13]),
+                        acceleration_m_s2=base[13:16],
+                        angular_acceleration_rad_s2=base[16:19],
+                        force_n=base[19:22],
+                        torque_nm=base[22:25],
+                    )
+                },
+                joint_names=JOINTS,
+                joint_position_rad=joints[0],
+                joint_velocity_rad_s=joints[1],
+                joint_torque_nm=joints[2],
+            )
+        return self._now
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Wheels, command and last motion."""
@@ -298,6 +292,7 @@ class Car:
         self._push_steer = float(snapshot["push_steer"])
         integral, tick = snapshot["tracking"]
         self._integral, self._told_tick = float(integral), int(tick)
+        self._now = None
 
     def _on_stage(self) -> Stage:
         if self._stage is None:
@@ -309,7 +304,7 @@ class Car:
         return self._motion[COM : COM + 3] - rotate(quaternion, self._com_m), quaternion
 
     def _roll(self, stage: Stage, ticks: int) -> None:
-        command = self._command
+        command, self._now = self._command, None
         if self._push_steer:
             steer = min(max(command[0] + self._push_steer, -1.0), 1.0)
             command = np.array([steer, command[1]])
@@ -325,7 +320,7 @@ class Car:
         stage.world.apply_wrench(self._body, self._wrench[:3], self._wrench[3:])
 
     def _read(self, stage: Stage) -> None:
-        m = self._motion
+        m, self._now = self._motion, None
         m[COM : COM + 3], m[QUATERNION : QUATERNION + 4] = stage.world.com_pose(self._body)
         m[LINEAR : LINEAR + 3], m[ANGULAR : ANGULAR + 3] = stage.world.com_velocity(self._body)
 

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.ground import Raster, friction_at, height_at
-from fleetloop.envs.robots.wheels import GRAVITY_M_S2, wheels_tick
+from fleetloop.envs.motion import turned
+from fleetloop.envs.robots.wheels import (
+    ANGLE,
+    BRAKE,
+    COMPRESSION,
+    DRIVE,
+    GRAVITY_M_S2,
+    SPIN,
+    wheels_tick,
+)
 from fleetloop.envs.trace.jit import inline, kernel
 
 # mypy: disable-error-code="no-untyped-def"
@@ -159,3 +168,62 @@ def _turn(body, dt):
     norm = np.sqrt(qx * qx + qy * qy + qz * qz + qw * qw)
     body[QUATERNION], body[QUATERNION + 1] = qx / norm, qy / norm
     body[QUATERNION + 2], body[QUATERNION + 3] = qz / norm, qw / norm
+
+
+BASE_SIZE = 25
+"""Of the state of the base: position 3, quaternion 4, then velocity, turning, acceleration, angular
+acceleration, force and torque of 3 each, world axes, at the base's origin."""
+
+
+@kernel
+def read_base(
+    body: Floats, wrench: Floats, com_m: Floats, dt_s: float, steer: Floats, rear_share: float,
+    wheels: Floats, base: Floats, joints: Floats,
+) -> None:  # fmt: skip
+    """Writes the true state of a car's base link and joints.
+
+    Args:
+        body: (BODY_SIZE,).
+        wrench: (6,) of the wheels, at the centre of mass.
+        com_m: (3,) centre of mass in the base frame.
+        dt_s: Length of a tick.
+        steer: (4,) angles of the wheels.
+        rear_share: Part of the torque that the rear wheels have.
+        wheels: (STATE_SIZE,).
+        base: (BASE_SIZE,) written.
+        joints: (3, 10) written: positions, velocities and torques of wheels, steering, struts.
+    """
+    q, arm = base[3:7], np.empty(3)
+    norm = np.sqrt((body[QUATERNION : QUATERNION + 4] ** 2).sum())
+    for i in range(4):
+        # As `Pose` does it: what is of unit norm already keeps its bits.
+        unit = abs(norm - 1.0) <= 1e-15
+        q[i] = body[QUATERNION + i] if unit else body[QUATERNION + i] / norm
+    turned(q, com_m, arm)
+    angular = body[ANGULAR : ANGULAR + 3]
+    base[10:13] = angular
+    base[19:22] = wrench[:3]
+    for i in range(3):
+        arm[i] = -arm[i]
+        base[i] = body[COM + i] + arm[i]
+        base[16 + i] = (angular[i] - body[ANGULAR_BEFORE + i]) / dt_s
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        base[7 + i] = body[LINEAR + i] + angular[j] * arm[k] - angular[k] * arm[j]
+        gained = (body[LINEAR + i] - body[LINEAR_BEFORE + i]) / dt_s
+        base[13 + i] = gained + base[16 + j] * arm[k] - base[16 + k] * arm[j]
+        along = angular[0] * arm[0] + angular[1] * arm[1] + angular[2] * arm[2]
+        # w x (w x r) = w (w . r) - r (w . w)
+        square = angular[0] ** 2 + angular[1] ** 2 + angular[2] ** 2
+        base[13 + i] += angular[i] * along - arm[i] * square
+        base[22 + i] = wrench[3 + i] - arm[j] * wrench[k] + arm[k] * wrench[j]
+    for w in range(4):
+        joints[0, w], joints[1, w] = wheels[ANGLE + w], wheels[SPIN + w]
+        joints[0, 6 + w] = wheels[COMPRESSION + w]
+        share = 1.0 - rear_share if w < 2 else rear_share
+        brake = np.sign(wheels[SPIN + w]) * wheels[BRAKE + w]
+        joints[2, w] = 0.5 * wheels[DRIVE] * share - brake
+        joints[1, 6 + w] = joints[2, 6 + w] = 0.0
+    for w in range(2):
+        joints[0, 4 + w] = steer[w]
+        joints[1, 4 + w] = joints[2, 4 + w] = 0.0

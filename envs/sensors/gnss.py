@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -296,9 +297,12 @@ def _schema(*, with_satellites: bool) -> Schema:
 
 
 def _plane(surroundings: Surroundings) -> TangentPlane:
-    return TangentPlane(
-        surroundings.latitude_rad, surroundings.longitude_rad, surroundings.altitude_m
-    )
+    return _plane_at(surroundings.latitude_rad, surroundings.longitude_rad, surroundings.altitude_m)
+
+
+@lru_cache(maxsize=16)
+def _plane_at(latitude_rad: float, longitude_rad: float, altitude_m: float) -> TangentPlane:
+    return TangentPlane(latitude_rad, longitude_rad, altitude_m)
 
 
 def _origin_fix(surroundings: Surroundings) -> FloatArray:

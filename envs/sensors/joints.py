@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,12 +30,17 @@ def joint_indices(robot: RobotState, joints: tuple[str, ...], sensor: str) -> np
     Raises:
         ConfigError: The robot lacks one; the message lists what it has.
     """
-    where = {name: index for index, name in enumerate(robot.joint_names)}
+    return _indices(robot.joint_names, joints, sensor)
+
+
+@lru_cache(maxsize=256)
+def _indices(names: tuple[str, ...], joints: tuple[str, ...], sensor: str) -> npt.NDArray[np.intp]:
+    where = {name: index for index, name in enumerate(names)}
     missing = [name for name in joints if name not in where]
     if missing:
         raise ConfigError(
             f"The sensor {sensor!r} reads the joint {missing[0]!r}, which the robot lacks. It has: "
-            f"{', '.join(robot.joint_names) or 'no joints'}."
+            f"{', '.join(names) or 'no joints'}."
         )
     return np.array([where[name] for name in joints], np.intp)
 

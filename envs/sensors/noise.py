@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 from fleetloop.envs.sensors.base import State
+from fleetloop.envs.trace.jit import kernel
 
 FLICKER_RATIO = 4.0
 """Ratio of neighbouring time constants of the flicker ladder; its ripple stays below 1 %."""
@@ -124,20 +126,65 @@ class Channels:
             The reading (count,), u, and the arrays of the state that changed.
         """
         name_scale, name_bias, name_flicker, name_jump = self._names
+        errors, ladder = self.errors, self._flicker_sd.size
+        walks, noisy = errors.walk_u_rt_hz > 0.0, self._white_sd > 0.0
+        # One draw for all: a stream gives the same numbers however they are asked for.
+        draws = rng.standard_normal(self.count * (walks + ladder + noisy))
+        decay, kick = _ladder_step(errors.instability_u, errors.flicker_s, dt_s)
+        bias, flicker, reading = (
+            np.empty(self.count),
+            np.empty((self.count, ladder)),
+            np.empty(self.count),
+        )
+        _read(
+            np.ascontiguousarray(truth, dtype=np.float64), state[name_scale], state[name_bias],
+            state[name_flicker], state[name_jump], decay, kick, draws,
+            errors.walk_u_rt_hz * math.sqrt(dt_s) if walks else 0.0, walks, self._white_sd,
+            float(jump_severity), errors.lsb_u, self.limit, bias, flicker, reading,
+        )  # fmt: skip
         changed: State = {}
-        bias, flicker = state[name_bias], state[name_flicker]
-        if self.errors.walk_u_rt_hz > 0.0:
-            step = self.errors.walk_u_rt_hz * math.sqrt(dt_s)
-            bias = changed[name_bias] = bias + step * rng.standard_normal(self.count)
-        if self._flicker_sd.size:
-            flicker = advance_gauss_markov(flicker, self._flicker_sd, self._flicker_s, dt_s, rng)
+        if walks:
+            changed[name_bias] = bias
+        if ladder:
             changed[name_flicker] = flicker
-        reading = truth * (1.0 + state[name_scale]) + bias + flicker.sum(axis=1)
-        if self._white_sd > 0.0:
-            reading = reading + self._white_sd * rng.standard_normal(self.count)
-        if jump_severity > 0.0:
-            reading = reading + jump_severity * state[name_jump]
-        return saturate(quantise(reading, self.errors.lsb_u), self.limit), changed
+        return reading, changed
+
+
+@kernel
+def _read(
+    truth: FloatArray, scale: FloatArray, bias: FloatArray, flicker: FloatArray, jump: FloatArray,
+    decay: FloatArray, kick: FloatArray, draws: FloatArray, walk_u: float, walks: bool,
+    white_u: float, severity: float, lsb: float, limit: float, new_bias: FloatArray,
+    new_flicker: FloatArray, reading: FloatArray,
+) -> None:  # fmt: skip
+    """One reading of channels, see `Channels.sample`; draws are walks, ladders, white noise."""
+    count, ladder = len(truth), len(decay)
+    at = count if walks else 0
+    for i in range(count):
+        new_bias[i] = bias[i] + walk_u * draws[i] if walks else bias[i]
+        slow = 0.0
+        for k in range(ladder):
+            drawn = draws[at + i * ladder + k]
+            new_flicker[i, k] = flicker[i, k] * decay[k] + kick[k] * drawn
+            slow += new_flicker[i, k]
+        value = truth[i] * (1.0 + scale[i]) + new_bias[i] + slow
+        if white_u > 0.0:
+            value = value + white_u * draws[at + count * ladder + i]
+        if severity > 0.0:
+            value = value + severity * jump[i]
+        if lsb > 0.0:
+            value = np.rint(value / lsb) * lsb
+        reading[i] = min(max(value, -limit), limit)
+
+
+@lru_cache(maxsize=512)
+def _ladder_step(
+    instability_u: float, flicker_s: tuple[float, float], dt_s: float
+) -> tuple[FloatArray, FloatArray]:
+    """Decay and kick (k,) of a flicker ladder over a step, see `advance_gauss_markov`."""
+    sd, time_constant_s = flicker_ladder(instability_u, flicker_s)
+    decay = np.exp(-dt_s / time_constant_s[: sd.size])
+    return decay, sd * np.sqrt(1.0 - decay * decay)
 
 
 def white_sd(white_u_rt_s: float, rate_hz: float) -> float:

@@ -9,13 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.frames import Pose
-from fleetloop.envs.props.people import (
-    key_points_m,
-    limb_poses,
-    named,
-    outfit_of,
-    person_looks,
-)
+from fleetloop.envs.props.gait import Crowd
+from fleetloop.envs.props.people import key_points_m, named, outfit_of, person_looks
 from fleetloop.envs.stage import Stage
 from fleetloop.envs.traffic.traffic import Traffic
 from fleetloop.envs.troupe import Troupe
@@ -44,7 +39,7 @@ class PeopleActors:
     def __init__(self, stage: Stage, traffic: Traffic) -> None:
         self.traffic = traffic
         walkers = traffic.walkers
-        self._height_m = walkers["height_m"].copy()
+        self._crowd = Crowd(walkers["height_m"].copy())
         things = []
         for row, walker in enumerate(walkers):
             height = float(walker["height_m"])
@@ -86,12 +81,13 @@ class PeopleActors:
         count = len(now)
         speed = np.hypot(after[:, 3], after[:, 4])
         swing = np.minimum(speed / _STRIDE_M_S, 1.0)
-        place, turn = limb_poses(self._height_m, now[:, 6], swing)
+        crowd = self._crowd
+        crowd.walk(np.ascontiguousarray(now[:, 6]), swing)
         velocity = np.concatenate([after[:, 3:5], np.zeros((count, 1))], axis=1)
         self._troupe.move(
             now[:, :3], now[:, 5], velocity, np.zeros(count),
-            place_m=place.reshape(-1, 3), turn_xyzw=turn.reshape(-1, 4),
-            key_points_m=key_points_m(self._height_m, now[:, 6], swing),
+            place_m=crowd.place_m.reshape(-1, 3), turn_xyzw=crowd.turn_xyzw.reshape(-1, 4),
+            key_points_m=crowd.points_m,
         )  # fmt: skip
 
     def bodies(self) -> Floats:

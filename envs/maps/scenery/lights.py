@@ -60,6 +60,8 @@ class SignalLights:
             for row in range(len(self._signals.head_signal))
         ]  # fmt: skip
         self._shown: list[str] = ["?"] * len(self._handles)
+        # What the heads showed last, and whether flashes were on.
+        self._last: tuple[npt.NDArray[np.uint8], bool] | None = None
 
     def show(self, t_s: float) -> None:
         """Shows what the signals show at a simulated time; only heads that change are touched."""
@@ -67,6 +69,14 @@ class SignalLights:
         if not self._handles:
             return
         states = states_at(signals, t_s)[signals.head_signal, signals.head_index]
+        flash = int(t_s / _FLASH_S) % 2 == 0
+        if (
+            self._last is not None
+            and self._last[1] == flash
+            and np.array_equal(self._last[0], states)
+        ):
+            return
+        self._last = (states, flash)
         changed = []
         for row, state in enumerate(states):
             name = shown(int(state), int(signals.head_kind[row]), t_s)

@@ -1,12 +1,12 @@
 """Hours of traffic on several maps: does it flow, does anybody touch anybody, what does it cost?
 
-    python benchmarks/traffic_soak.py [--minutes 60] [--towns 5] [--maps FOLDER] [--vehicles 60]
+    python benchmarks/traffic_soak.py [--minutes 60] [--towns 5] [--maps FOLDER ...] [--vehicles 60]
                                        [--cyclists 4] [--parked 0.5] [--pushy 0.1]
 
 Prints one row a map. `overlaps` and `walked into` count instants (two a second) at which two
 vehicles overlap, or a person is inside a vehicle; `slowest` is the lowest mean speed of any minute;
 `removed` counts vehicles that had been stuck for two minutes. Real maps are OpenDRIVE and
-OpenStreetMap files of a folder.
+OpenStreetMap files, or folders of them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--towns", type=int, default=5)
-    parser.add_argument("--maps", type=Path, default=None)
+    parser.add_argument("--first-town", type=int, default=0, help="seed of the first town")
+    parser.add_argument("--maps", type=Path, nargs="*", default=[], help="files, folders")
     parser.add_argument("--vehicles", type=int, default=60)
     parser.add_argument("--cyclists", type=int, default=4)
     parser.add_argument("--motorcyclists", type=int, default=2)
@@ -84,10 +85,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     print(HEADER)
-    for seed in range(args.towns):
+    for seed in range(args.first_town, args.first_town + args.towns):
         show(f"town {seed}", open_map("town", TownConfig(seed=seed)), args)
-    for path in maps_of(args.maps) if args.maps else []:
-        show(path.name.split(".")[0], open_map(*config_of_file(path)), args)
+    for place in args.maps:
+        for path in maps_of(place) if place.is_dir() else [place]:
+            show(path.name.split(".")[0], open_map(*config_of_file(path)), args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Traffic from above and from the kerb, of one instant of a town, by day and by night.
+"""Traffic from above and from the road, of one instant of a town, by day and by night.
 
-Writes above.png, kerb_day.png, kerb_night.png and road.png into a folder:
+Writes above.png, kerb_day.png, street_night.png and road.png into a folder:
 python examples/traffic_pictures.py FOLDER
 """
 
@@ -47,11 +47,11 @@ for row, body in enumerate(traffic.parked):
     users.append((pose, road_user_looks(int(body["kind"]), size, 1000 + row)))
 people = traffic.walkers
 swing = np.minimum(np.hypot(people["vx_m_s"], people["vy_m_s"]), 1.0)
-places, turns = limb_poses(people["height_m"], people["phase_rad"], swing)
+limbs, turns = limb_poses(people["height_m"], people["phase_rad"], swing)
 figures = []
 for row, pose in enumerate(traffic.walker_poses()):
     looks = person_looks(float(people["height_m"][row]), outfit_of(int(people["style"][row])))
-    figures.append((pose, looks, places[row], turns[row]))
+    figures.append((pose, looks, limbs[row], turns[row]))
 
 scene = Scene()
 fill_scene(scene, network)
@@ -75,28 +75,41 @@ def picture(eye: np.ndarray, heading: float, *, down: float = 0.12) -> np.ndarra
     return look(scene, eye_m=eye, at_m=eye + ahead, width_px=1280, height_px=720)["rgb"]
 
 
-# The sidewalk with most going on ahead of it; who rides counts more.
+# The road with most going on ahead: people, vehicles, riders most of all, parked cars.
 lanes = network.lanes
-walks = np.flatnonzero((lanes.kind == LaneKind.SIDEWALK) & (lanes.length_m > 60.0))
 riders = np.isin(traffic.vehicles["kind"], (VehicleKind.BICYCLE, VehicleKind.MOTORCYCLE))
 shown = traffic.poses()[traffic.present]
-weight = np.concatenate([np.ones(len(people)), np.where(riders[traffic.present], 6.0, 2.0)])
-there = np.concatenate([traffic.walker_poses(), shown])[:, :2]
-middles = np.array([lanes.pose_at(int(lane), 25.0)[:2] for lane in walks])
-near = np.linalg.norm(there - middles[:, None], axis=2) < 18.0
-best = int(walks[np.argmax((near * weight).sum(axis=1))])
-x, y, z, heading = lanes.pose_at(best, 6.0)
-eye = np.array([x, y, z + 2.4])
-write_png(picture(eye, heading), folder / "kerb_day.png")
+kerbs = np.stack([traffic.parked[name] for name in PLACE], axis=1)
+there = np.concatenate([traffic.walker_poses(), shown, kerbs])[:, :2]
+weight = np.concatenate([np.full(len(people), 1.5), np.where(riders[traffic.present], 5.0, 2.0),
+                         np.full(len(kerbs), 0.7)])  # fmt: skip
+places = []
+for lane in np.flatnonzero((lanes.kind == LaneKind.DRIVE) & (lanes.length_m > 45.0)):
+    for s in np.arange(2.0, lanes.length_m[lane] - 35.0, 5.0):
+        eye, ahead = np.array(lanes.pose_at(int(lane), s)), lanes.pose_at(int(lane), s + 22.0)
+        if np.hypot(*(shown[:, :2] - eye[:2]).T).min() > 6.0:
+            near = np.hypot(*(there - ahead[:2]).T) < 18.0
+            places.append((float((near * weight).sum()), (*eye, *ahead[:2])))
+x, y, z, _, *ahead = max(places)[1]
+heading = float(np.arctan2(ahead[1] - y, ahead[0] - x))
+eye = np.array([x, y, z + 2.2])
+write_png(picture(eye, heading), folder / "street_day.png")
 
 # What a driver sees behind a bicycle, or behind whoever is first.
 first = int(np.argmax(riders & traffic.present))
 pose = traffic.poses()[first]
 back = np.array([np.cos(pose[3]), np.sin(pose[3])])
 write_png(picture(np.array([*(pose[:2] - 7.0 * back), pose[2] + 1.5]), pose[3], down=0.06),
-          folder / "road.png")  # fmt: skip
+          folder / "bicycle.png")  # fmt: skip
 
-lamps = night_lamps(network, Pose.of(x, y, z, yaw_rad=heading), 2.3)
-scene.light = Light(sun_elevation_rad=-0.3, lamps=lamps)
-write_png(picture(eye, heading), folder / "kerb_night.png")
+# At night: street lamps around, and the headlights of the nearest vehicles.
+street = night_lamps(network, Pose.of(x, y, z), 0.0)[:-2]
+order = np.argsort(np.linalg.norm(traffic.poses()[:, :2] - ahead, axis=1))
+beams = []
+for row in [row for row in order if traffic.present[row]][:5]:
+    pose, nose_x_m = traffic.poses()[row], 0.5 * float(traffic.vehicles["length_m"][row])
+    base = Pose.of(*pose[:3], yaw_rad=float(pose[3]))
+    beams += night_lamps(network, base, nose_x_m)[-2:]
+scene.light = Light(sun_elevation_rad=-0.3, lamps=(*street, *beams))
+write_png(picture(eye, heading), folder / "street_night.png")
 write_png(draw_traffic(traffic, center_m=(0.0, 0.0), width_m=240.0), folder / "above.png")

@@ -14,12 +14,13 @@ import numpy as np
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.props.loft import loft, superellipse_sections
-from fleetloop.envs.props.people import outfit_of, person_looks, poses_of_joints
+from fleetloop.envs.props.people import outfit_of, person_looks
+from fleetloop.envs.props.two_wheelers import bicycle_looks, motorcycle_looks
 from fleetloop.envs.props.vehicle import CarShape, car_body_looks
 from fleetloop.envs.stage import Look
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
-from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Shape
+from fleetloop.envs.trace.shapes import Box, Cylinder, Shape
 from fleetloop.envs.traffic.recording import RoadUser
 
 Color = tuple[float, float, float]
@@ -177,88 +178,16 @@ def _truck(size_m: Size, pick: np.random.Generator, style: int) -> list[Look]:
 
 
 def _motorcycle(size_m: Size, pick: np.random.Generator, style: int) -> list[Look]:
-    looks = _two_wheeler(size_m[0], 0.31, 0.14, _paint(pick), SemanticClass.MOTORCYCLE)
-    body = _painted(_paint(pick))
-    looks.append(_look(Capsule(0.16, 0.30), body, SemanticClass.MOTORCYCLE,
-                       Pose.of(0.05, 0.0, 0.66, pitch_rad=np.pi / 2)))  # fmt: skip
-    return looks + _rider(1.72, style, saddle_z=0.80, lean_rad=0.25)
+    return motorcycle_looks(size_m[0], _paint(pick), style)
 
 
 def _bicycle(size_m: Size, pick: np.random.Generator, style: int) -> list[Look]:
-    looks = _two_wheeler(size_m[0], 0.34, 0.04, _paint(pick), SemanticClass.BICYCLE)
-    return looks + _rider(1.74, style, saddle_z=0.95, lean_rad=0.45)
+    return bicycle_looks(size_m[0], _paint(pick), style)
 
 
 def _pedestrian(size_m: Size, pick: np.random.Generator, style: int) -> list[Look]:
     del pick
     return person_looks(size_m[2], outfit_of(style))
-
-
-def _two_wheeler(
-    length: float, radius: float, thick: float, color: Color, semantic: SemanticClass
-) -> list[Look]:
-    """Wheels, frame, fork and handlebar."""
-    tyre, frame = MATERIALS.get("tyre"), _painted(color)
-    reach = 0.5 * length - radius
-    axle, tube = Pose.of(roll_rad=np.pi / 2), 0.022 if thick < 0.1 else 0.035
-    bar_m = 0.25 if thick < 0.1 else 0.33
-    looks = [
-        _look(Cylinder(radius, 0.5 * thick), tyre, semantic, Pose.of(x, 0, radius) @ axle)
-        for x in (-reach, reach)
-    ]
-    crank, saddle, head = (0.0, radius - 0.04), (-0.18, 0.88), (reach - 0.20, 0.92)
-    for start, end in (
-        ((-reach, radius), crank), (crank, saddle), (crank, head), (saddle, head),
-        ((-reach, radius), saddle), ((reach, radius), (reach - 0.23, 1.05)),
-    ):  # fmt: skip
-        looks.append(_tube(start, end, tube, frame, semantic))
-    bar = Pose.of(reach - 0.22, 0.0, 1.06) @ axle
-    looks.append(_look(Capsule(0.018, bar_m), MATERIALS.get("plastic_black"), semantic, bar))
-    looks.append(_look(Box((0.13, 0.07, 0.03)), MATERIALS.get("plastic_black"), semantic,
-                       Pose.of(saddle[0], 0.0, saddle[1] + 0.05)))  # fmt: skip
-    return looks
-
-
-def _rider(height_m: float, style: int, *, saddle_z: float, lean_rad: float) -> list[Look]:
-    """Somebody who sits, hands on the handlebar, feet on the pedals."""
-    looks = person_looks(height_m, outfit_of(style))
-    unit = height_m / 1.75
-    joints = np.zeros((1, 15, 3))
-    hip = np.array([-0.18, 0.0, saddle_z + 0.10])
-    up = np.array([np.sin(lean_rad), 0.0, np.cos(lean_rad)])
-    joints[0, 2] = hip
-    joints[0, 0] = hip + 0.49 * unit * up
-    joints[0, 1] = joints[0, 0] + 0.21 * unit * (0.6 * up + np.array([0.0, 0.0, 0.4]))
-    for side, first, pedal in ((1.0, 3, 0.16), (-1.0, 9, -0.16)):
-        shoulder = joints[0, 0] + np.array([0.0, side * 0.19 * unit, 0.0])
-        hand = np.array([0.44, side * 0.23, 1.08])
-        joints[0, first], joints[0, first + 2] = shoulder, hand
-        joints[0, first + 1] = _bent(shoulder, hand, 0.30 * unit, 0.36 * unit, down=True)
-        root = hip + np.array([0.0, side * 0.10, 0.0])
-        foot = np.array([0.05 + pedal * 0.3, side * 0.12, 0.33 + pedal])
-        joints[0, first + 3], joints[0, first + 5] = root, foot
-        joints[0, first + 4] = _bent(root, foot, 0.43 * unit, 0.43 * unit, down=False)
-    position, quaternion = poses_of_joints(joints, np.array([unit]))
-    rider = SemanticClass.RIDER
-    return [
-        replace(look, semantic=rider, body_T_look=Pose(position[0, k], quaternion[0, k]))
-        for k, look in enumerate(looks)
-    ]
-
-
-def _bent(
-    root: np.ndarray, tip: np.ndarray, upper_m: float, lower_m: float, *, down: bool
-) -> np.ndarray:
-    """Elbow or knee between two places, in the plane of x and z through them."""
-    away = tip - root
-    length = min(float(np.linalg.norm(away)), 0.999 * (upper_m + lower_m))
-    along = (upper_m**2 - lower_m**2 + length**2) / (2.0 * length)
-    out = np.sqrt(max(upper_m**2 - along**2, 0.0))
-    unit = away / np.linalg.norm(away)
-    aside = np.array([-unit[2], 0.0, unit[0]])
-    # Elbows hang, knees point forward.
-    sign = -np.sign(aside[2]) if down else np.sign(aside[0])
-    return np.asarray(root + along * unit + out * sign * aside)
 
 
 def _wheels(
@@ -291,17 +220,6 @@ def _lamps(
     for x, z in ((tail - 0.004, 0.62 * rear_z + 0.1), (nose + 0.045, 0.55 * front_z + 0.05)):
         looks.append(_look(plate, MATERIALS.get("licence_plate"), semantic, Pose.of(x, 0.0, z)))
     return looks
-
-
-def _tube(
-    start: tuple[float, float], end: tuple[float, float], radius: float, material: Material,
-    semantic: SemanticClass,
-) -> Look:  # fmt: skip
-    """A straight tube between two places in the plane of x and z."""
-    dx, dz = end[0] - start[0], end[1] - start[1]
-    middle = Pose.of(0.5 * (start[0] + end[0]), 0.0, 0.5 * (start[1] + end[1]),
-                     pitch_rad=float(np.arctan2(dx, dz)))  # fmt: skip
-    return _look(Cylinder(radius, 0.5 * float(np.hypot(dx, dz))), material, semantic, middle)
 
 
 def _painted(color: Color) -> Material:

@@ -80,7 +80,8 @@ class Field:
                 f"The field {name!r} should be {self.dtype}{self.shape}, got "
                 f"{array.dtype}{array.shape}."
             )
-        if array.size == 0 or self.dtype == "bool":
+        low, high = self.bounds
+        if array.size == 0 or self.dtype == "bool" or _holds_all(self.dtype, low, high):
             return
         if array.size <= _FEW:
             values = array.ravel().tolist()
@@ -92,7 +93,6 @@ class Field:
             raise SchemaError(
                 f"The field {name!r} holds NaN or infinity: what is not known belongs in a mask."
             )
-        low, high = self.bounds
         if smallest < low or largest > high:
             raise SchemaError(
                 f"The field {name!r} reaches from {smallest:g} to {largest:g} {self.unit}, outside "
@@ -108,6 +108,16 @@ def _bounds(dtype: str, low: float, high: float) -> tuple[float, float]:
         return low, high
     info = np.iinfo(dtype)
     return max(low, float(info.min)), min(high, float(info.max))
+
+
+@cache
+def _holds_all(dtype: str, low: float, high: float) -> bool:
+    """Whether every number of a type is within bounds, as with pictures: nothing is looked at."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu":
+        return False
+    limits = np.iinfo(kind)
+    return low <= limits.min and high >= limits.max
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from fleetloop.core.config import from_json
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.spec import Field
 from fleetloop.datasets.export.base import EpisodePart, write_safely
-from fleetloop.datasets.export.hdf5 import RowSet, flush_all, join_parts, part_path
+from fleetloop.datasets.export.hdf5 import RowSet, flush_all, join_parts, new_file, part_path
 from fleetloop.datasets.export.rows import (
     Rows,
     check_same_layout,
@@ -68,14 +68,12 @@ class Minari:
 
     def add_episode(self, episode: RecordedEpisode, number: int, staging: Path) -> EpisodePart:
         """Writes the episode's own HDF5 file."""
-        import h5py
-
         columns, dropped = columns_of(
             episode, labels=self.options.labels, largest=self.options.largest
         )
         last = last_step_of(episode)
         rows = Rows(episode, columns, observation_times_ns(episode))
-        with h5py.File(part_path(staging, number), "w", libver="v110") as file:
+        with new_file(part_path(staging, number)) as file:
             group = file.create_group("episode")
             steps = len(rows) - 1
             group.attrs.update({"id": number, "total_steps": steps, "seed": episode.meta.seed})

@@ -16,7 +16,7 @@ import numpy as np
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.datasets.export.base import EpisodePart
-from fleetloop.datasets.export.hdf5 import RowSet, flush_all, join_parts, part_path
+from fleetloop.datasets.export.hdf5 import RowSet, flush_all, join_parts, new_file, part_path
 from fleetloop.datasets.export.minari import never_placed
 from fleetloop.datasets.export.rows import (
     Column,
@@ -69,15 +69,13 @@ class Robomimic:
 
     def add_episode(self, episode: RecordedEpisode, number: int, staging: Path) -> EpisodePart:
         """Writes the episode's own HDF5 file."""
-        import h5py
-
         columns, dropped = columns_of(
             episode, labels=self.options.labels, largest=self.options.largest
         )
         last = last_step_of(episode)
         rows = Rows(episode, columns, observation_times_ns(episode))
         steps = len(rows) - 1
-        with h5py.File(part_path(staging, number), "w", libver="v110") as file:
+        with new_file(part_path(staging, number)) as file:
             demo = file.create_group("demo")
             demo.attrs["num_samples"] = steps
             demo.attrs["episode_id"] = episode.meta.episode_id

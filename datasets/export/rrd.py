@@ -69,16 +69,25 @@ class Rerun:
 
 
 def write_rrd(episode: RecordedEpisode, path: Path, options: RerunOptions) -> int:
-    """Writes an episode into a file; returns the number of samples and steps."""
+    """Writes an episode into a file; returns the number of samples and steps.
+
+    Raises:
+        OSError: The file cannot be written, such as on a full disk.
+    """
     import rerun
 
     stream = rerun.RecordingStream(
         "fleetloop", recording_id=episode.meta.episode_id, send_properties=False
     )
     stream.save(str(path))
-    count = log_episode(episode, stream, options)
-    stream.flush()
-    stream.disconnect()
+    try:
+        count = log_episode(episode, stream, options)
+        # The SDK writes in a thread of its own, which tells what went wrong only here.
+        stream.flush()
+    except RuntimeError as error:
+        raise OSError(0, f"Rerun could not write it ({error})", str(path)) from error
+    finally:
+        stream.disconnect()
     return count
 
 

@@ -21,6 +21,7 @@ installed version of protobuf. Bytes of arrays are little-endian and C-contiguou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ ObjectsMessage: Any = _CLASSES["Objects"]
 LanesMessage: Any = _CLASSES["Lanes"]
 
 
+@lru_cache(maxsize=64)
 def descriptor_set(descriptor: Descriptor) -> bytes:
     """A serialised FileDescriptorSet of a message and all that it imports, for an MCAP schema."""
     files: dict[str, FileDescriptor] = {}
@@ -125,19 +127,26 @@ def descriptor_set(descriptor: Descriptor) -> bytes:
     return bytes(result.SerializeToString(deterministic=True))
 
 
+@lru_cache(maxsize=64)
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """NumPy works the name out anew each time, which costs more than a small array's bytes."""
+    return str(dtype)
+
+
 def put_array(message: Any, name: str, array: npt.NDArray[Any]) -> None:  # noqa: ANN401
     """Writes an array into an `Array` message.
 
     Raises:
         SchemaError: The dtype is none that a log can hold.
     """
-    if str(array.dtype) not in DTYPES:
+    dtype = _name_of(array.dtype)
+    if dtype not in DTYPES:
         raise SchemaError(
             f"The array {name!r} is of {array.dtype}, which no log holds: use one of "
             f"{', '.join(DTYPES)}."
         )
     message.name = name
-    message.dtype = str(array.dtype)
+    message.dtype = dtype
     message.shape.extend(array.shape)
     message.data = np.ascontiguousarray(array).tobytes()
 

@@ -231,11 +231,11 @@ def _encode_jpeg(stream: Stream, schema: Schema, sample: Sample) -> CompressedIm
 
 def _decode_jpeg(stream: Stream, schema: Schema, message: Any) -> Arrays:  # noqa: ANN401
     name = stream.fields[0]
-    picture = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if picture is None or picture.shape != schema[name].shape:
         shape = None if picture is None else picture.shape
         raise DamagedFileError(f"The picture {stream.topic} decodes to {shape}.")
-    return {name: cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)}
+    return {name: picture}
 
 
 def _encode_raw(stream: Stream, schema: Schema, sample: Sample) -> RawImage:

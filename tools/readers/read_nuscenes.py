@@ -71,7 +71,11 @@ for scene in nusc.scene:
     assert area["mask"].is_on_mask(np.array(here[:1]), np.array(here[1:2])).all()
 
 score = None
-annotations = [a for a in nusc.sample_annotation if category_to_detection_name(a["category_name"])]
+# The devkit leaves out truth that no sensor's point lies on, and would count it as found in vain.
+annotations = [
+    a for a in nusc.sample_annotation
+    if category_to_detection_name(a["category_name"]) and a["num_lidar_pts"] + a["num_radar_pts"]
+]  # fmt: skip
 if annotations and all("LIDAR_TOP" in sample["data"] for sample in nusc.sample):
     results = {sample["token"]: [] for sample in nusc.sample}
     attributes = {row["token"]: row["name"] for row in nusc.attribute}

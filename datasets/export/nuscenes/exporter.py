@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -167,7 +168,11 @@ class _Tables:
     def __init__(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._files = {name: (folder / f"{name}.jsonl").open("w") for name in _GROWING}
+        self._stack = ExitStack()
+        self._files = {
+            name: self._stack.enter_context((folder / f"{name}.jsonl").open("w"))
+            for name in _GROWING
+        }
 
     def add(self, table: str, row: Row) -> None:
         """Adds a row."""
@@ -177,8 +182,8 @@ class _Tables:
         return self
 
     def __exit__(self, *told: object) -> None:
-        for file in self._files.values():
-            file.close()
+        # All of them, also where the first cannot write what it held.
+        self._stack.close()
 
 
 def _join(folders: Sequence[Path], table: str, target: Path) -> None:

@@ -18,8 +18,6 @@ from fleetloop.core.frames import (
     FloatArray,
     Pose,
     Twist,
-    cross,
-    quaternion_multiply,
     rotate,
 )
 from fleetloop.envs.bodies import Part, Physics, Substance
@@ -37,15 +35,13 @@ from fleetloop.envs.robots.chassis import (
     LINEAR_BEFORE,
     QUATERNION,
     at_rest,
+    place_parts,
     read_base,
     roll,
 )
 from fleetloop.envs.robots.planar import pack_chassis
 from fleetloop.envs.robots.wheels import (
-    ANGLE,
-    COMPRESSION,
     ENERGY,
-    SPIN,
     STEER,
     initial_state,
     pack,
@@ -112,6 +108,7 @@ class Car:
         self._push_steer = 0.0
         self._integral, self._told_tick = 0.0, 0
         self._raster = FlatGround().raster
+        self._base = np.zeros(BASE_SIZE)
         self._now: RobotState | None = None  # of the present motion, once it was asked for
 
     @property
@@ -229,26 +226,19 @@ class Car:
     def pose_looks(self) -> None:
         """Moves body and wheels: they turn, steer, and follow the ground."""
         assert self._troupe is not None
-        m, s = self._motion, self._state
-        position, quaternion = self._base_pose()
-        hub = self._hub_m.copy()
-        hub[:, 2] += np.clip(s[COMPRESSION : COMPRESSION + 4] - self._rest_m, -0.12, 0.12)
-        steer, angle = 0.5 * self._steer_angles(), 0.5 * s[ANGLE : ANGLE + 4]
-        # Steering about z after rolling about y.
-        c, z, w, y = np.cos(steer), np.sin(steer), np.cos(angle), np.sin(angle)
-        turned = np.stack([-z * y, c * y, z * w, c * w], axis=1)
-        places = np.concatenate([position[None], position + rotate(quaternion, hub)])
-        turns = np.concatenate([quaternion[None], quaternion_multiply(quaternion, turned)])
-        angular = np.tile(m[ANGULAR : ANGULAR + 3], (5, 1))
-        linear = m[LINEAR : LINEAR + 3] + cross(angular, places - m[COM : COM + 3])
-        axle = np.stack([-2.0 * z * c, c * c - z * z, np.zeros(4)], axis=1)
-        angular[1:] += s[SPIN : SPIN + 4, None] * rotate(quaternion, axle)
+        self.state()
+        places, turns, linear, angular = (np.empty((5, n)) for n in (3, 4, 3, 3))
+        place_parts(
+            self._motion, self._base, self._hub_m, self._steer_angles(), self._state,
+            self._rest_m, places, turns, linear, angular,
+        )  # fmt: skip
         self._troupe.move_freely(places, turns, linear, angular)
 
     def state(self) -> RobotState:
         """True state; torques of wheels are motor minus brake."""
         if self._now is None:
             base, joints = np.empty(BASE_SIZE), np.empty((3, len(JOINTS)))
+            self._base = base
             read_base(
                 self._motion, self._wrench, self._com_m, self._on_stage().world.rate.dt_s,
                 self._steer_angles(), self.config.params.rear_drive_share, self._state, base,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.ground import Raster, friction_at, height_at
-from fleetloop.envs.motion import turned
+from fleetloop.envs.motion import multiplied, turned
 from fleetloop.envs.robots.wheels import (
     ANGLE,
     BRAKE,
@@ -41,6 +41,7 @@ BODY_SIZE = 19
 MASS, HALF_BASE, HALF_TRACK, COM_X, INERTIA = 0, 1, 2, 3, 4  # inertia: 3
 CHASSIS_SIZE = 7
 
+_STRUT_M = 0.12  # so far looks of wheels move up and down
 QUARTER_TURN = 0.5 * np.pi
 """The most that a body turns in a tick, as in Bullet (`btRigidBody`, MAX_ANGVEL): one that tumbles
 off a cliff stays finite."""
@@ -227,3 +228,39 @@ def read_base(
     for w in range(2):
         joints[0, 4 + w] = steer[w]
         joints[1, 4 + w] = joints[2, 4 + w] = 0.0
+
+
+@kernel
+def place_parts(
+    body: Floats, base: Floats, hubs: Floats, steer: Floats, wheels: Floats, rest: Floats,
+    places: Floats, turns: Floats, linear: Floats, angular: Floats,
+) -> None:  # fmt: skip
+    """Writes where body and wheels are and how they move: rows base, then the four wheels.
+
+    Args:
+        body, base: From `roll` and `read_base`.
+        hubs: (4, 3) of the wheels at rest, in the base frame.
+        steer: (4,) angles of the wheels.
+        wheels: (STATE_SIZE,).
+        rest: (4,) compression of the springs at rest.
+        places, turns, linear, angular: (5, 3), (5, 4), (5, 3), (5, 3), written.
+    """
+    q = base[3:7]
+    places[0], turns[0], linear[0], angular[0] = base[0:3], q, base[7:10], base[10:13]
+    hub, arm, axle, turn = np.empty(3), np.empty(3), np.empty(3), np.empty(4)
+    for w in range(4):
+        hub[:] = hubs[w]
+        hub[2] += min(max(wheels[COMPRESSION + w] - rest[w], -_STRUT_M), _STRUT_M)
+        turned(q, hub, arm)
+        # Steering about z after rolling about y.
+        c, z = np.cos(0.5 * steer[w]), np.sin(0.5 * steer[w])
+        u, y = np.cos(0.5 * wheels[ANGLE + w]), np.sin(0.5 * wheels[ANGLE + w])
+        turn[0], turn[1], turn[2], turn[3] = -z * y, c * y, z * u, c * u
+        multiplied(q, turn, turns[w + 1])
+        hub[0], hub[1], hub[2] = -2.0 * z * c, c * c - z * z, 0.0
+        turned(q, hub, axle)
+        for i in range(3):
+            j, k = (i + 1) % 3, (i + 2) % 3
+            places[w + 1, i] = base[i] + arm[i]
+            linear[w + 1, i] = base[7 + i] + base[10 + j] * arm[k] - base[10 + k] * arm[j]
+            angular[w + 1, i] = base[10 + i] + wheels[SPIN + w] * axle[i]

@@ -90,18 +90,16 @@ class PeopleActors:
             key_points_m=crowd.points_m,
         )  # fmt: skip
 
-    def bodies(self) -> Floats:
-        """Everybody at the end of the step (n, 7), see `drive_truth`."""
-        state = self.states[1]
-        found = np.zeros((len(state), 7))
-        found[:, :2], found[:, 2] = state[:, :2], state[:, 5]
+    def __len__(self) -> int:
+        return len(self._troupe)
+
+    def motion(self) -> Floats:
+        """Everybody at the end of the step (n, 4): x, y, where they go, and how fast."""
+        x, y, _, vx, vy, heading, _ = self.states[1].T
         # Where somebody goes is told by the velocity, not by where the nose points.
-        speed = np.hypot(state[:, 3], state[:, 4])
-        found[:, 3] = speed
-        walks = speed > 0.05
-        found[walks, 2] = np.arctan2(state[walks, 4], state[walks, 3])
-        found[:, 4], found[:, 5], found[:, 6] = DEPTH_M, SHOULDERS_M, 1.0
-        return found
+        speed = np.hypot(vx, vy)
+        course = np.where(speed > 0.05, np.arctan2(vy, vx), heading)
+        return np.stack([x, y, course, speed], axis=1)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies where everybody is."""

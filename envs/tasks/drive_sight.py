@@ -15,6 +15,7 @@ from fleetloop.envs.tasks.drive_route import DriveRoute
 from fleetloop.envs.tasks.drive_truth import (
     Viewpoint,
     actor_truth,
+    coming_gates,
     gate_truth,
     into_base,
     lead_truth,
@@ -25,7 +26,7 @@ from fleetloop.envs.tasks.drive_world import DriveWorld
 
 Floats = npt.NDArray[np.float64]
 
-_NEAR_M = 9.0
+_NEAR_M, _AROUND_M = 9.0, 20.0
 _AGAINST_RAD = 2.1
 
 
@@ -64,6 +65,7 @@ class Sight:
         self._bodies = np.zeros((0, 7))
         self._present = np.zeros(0, dtype=np.bool_)
         self._stale = True
+        self._around: tuple[Floats, Floats] | None = None
 
     def in_base(self, points_m: Floats) -> Floats:
         """Points (n, 2) of the world in the frame of the base."""
@@ -103,7 +105,7 @@ class Sight:
         )  # fmt: skip
         self._truth |= gate_truth(
             self._route.gates, tally.here_m + self.outline.nose_x_m, self._world.signal_states,
-            tally.stopped, self._busy(),
+            tally.stopped, self._busy(tally.here_m),
         )  # fmt: skip
         heading = base.yaw_rad - float(self._route.heading_rad[self.row])
         forward = pose.transform_vectors(np.array([1.0, 0.0, 0.0]))
@@ -136,8 +138,6 @@ class Sight:
         ax, ay = (float(value) for value in link.acceleration_m_s2[:2])
         level = np.array([base.cosine * ax + base.sine * ay, base.cosine * ay - base.sine * ax])
         here = np.array([base.x_m, base.y_m])
-        fixed = self._world.obstacles
-        near = np.abs(fixed[:, :2] - here).max(axis=1) - fixed[:, 3] < _NEAR_M
         return Scene2d(
             ego=np.array([x, y, base.yaw_rad, half, outline.half_width_m]),
             front_m=outline.nose_x_m,
@@ -146,7 +146,7 @@ class Sight:
             yaw_rate_rad_s=float(link.twist.angular_rad_s[2]),
             bodies=self._bodies,
             present=self._present,
-            fixed=fixed[near],
+            fixed=self._fixed_near(here),
             on_road=self._world.cover_at(here) == Cover.ROAD,
             against=self._against(here, base.yaw_rad),
             states=self._world.signal_states,
@@ -164,14 +164,27 @@ class Sight:
         turn = float(place.heading_rad[0]) - yaw_rad
         return abs((turn + np.pi) % (2.0 * np.pi) - np.pi) > _AGAINST_RAD
 
-    def _busy(self) -> npt.NDArray[np.bool_]:
+    def _busy(self, here_m: float) -> npt.NDArray[np.bool_]:
         """Which crossings of the route have people on them, or about to step on them."""
         gates = self._route.gates
         busy = np.zeros(len(gates), dtype=np.bool_)
         people = self._present & (self._bodies[:, 6] == 1.0)
         if not people.any():
             return busy
-        for row, gate in enumerate(gates):
-            if gate.crossing:
-                busy[row] = self._world.crossing_busy(gate.link, self._bodies[people])
+        # Those that come next are told, and no others.
+        for row in coming_gates(gates, here_m + self.outline.nose_x_m):
+            if gates[row].crossing:
+                busy[row] = self._world.crossing_busy(gates[row].link, self._bodies[people])
         return busy
+
+    def _fixed_near(self, here_m: Floats) -> Floats:
+        """What stands near the car (m, 5), out of all within a few steps of driving."""
+        if self._around is None or np.abs(here_m - self._around[0]).max() > _AROUND_M:
+            fixed = self._world.obstacles
+            wide = np.abs(fixed[:, :2] - here_m).max(axis=1) - fixed[:, 3] < _NEAR_M + _AROUND_M
+            self._around = (here_m, fixed[wide])
+        fixed = self._around[1]
+        if len(fixed) == 0:
+            return fixed
+        near = np.abs(fixed[:, :2] - here_m).max(axis=1) - fixed[:, 3] < _NEAR_M
+        return np.asarray(fixed[near])

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fleetloop.core.frames import Pose
 from fleetloop.envs.maps.kinds import SignalState
+from fleetloop.envs.tasks.drive_eyes import find_lead, find_nearest, place_actors, trace_path
 from fleetloop.envs.tasks.drive_future import STEPS
 from fleetloop.envs.tasks.drive_route import STEP_M, DriveRoute, Gate
 
@@ -56,13 +57,17 @@ def path_truth(route: DriveRoute, row: int, base: Viewpoint) -> dict[str, npt.ND
     `path_m` (PATH_POINTS, 2); `path_heading_rad`, `path_curvature_1_m`, `path_limit_m_s`
     (PATH_POINTS,), all `PATH_STEP_M` apart; places beyond the line's end repeat its last one.
     """
-    rows = np.minimum(row + _EVERY * np.arange(PATH_POINTS), len(route.xyz_m) - 1)
-    heading = route.heading_rad[rows] - base.yaw_rad
+    path = np.empty((PATH_POINTS, 2))
+    told = np.empty((3, PATH_POINTS))
+    trace_path(
+        route.xyz_m, route.heading_rad, route.curvature_1_m, route.limit_m_s, row, _EVERY,
+        base.x_m, base.y_m, base.yaw_rad, base.cosine, base.sine, path, told,
+    )  # fmt: skip
     return {
-        "path_m": into_base(route.xyz_m[rows, :2], base),
-        "path_heading_rad": (heading + np.pi) % (2.0 * np.pi) - np.pi,
-        "path_curvature_1_m": route.curvature_1_m[rows],
-        "path_limit_m_s": route.limit_m_s[rows],
+        "path_m": path,
+        "path_heading_rad": told[0],
+        "path_curvature_1_m": told[1],
+        "path_limit_m_s": told[2],
     }
 
 
@@ -85,12 +90,8 @@ def nearest_actors(
         present: (n,).
         base: Of the car.
     """
-    away = np.hypot(bodies[:, 0] - base.x_m, bodies[:, 1] - base.y_m)
-    away = np.where(present & (away < ACTOR_REACH_M), away, np.inf)
-    order = np.argsort(away, kind="stable")[:ACTORS]
-    order = order[np.isfinite(away[order])]
     rows = np.full(ACTORS, -1, dtype=np.int64)
-    rows[: len(order)] = order
+    find_nearest(bodies, present, base.x_m, base.y_m, ACTOR_REACH_M, rows)
     return rows
 
 
@@ -108,19 +109,13 @@ def actor_truth(
         future_world: (ACTORS, STEPS, 3) x, y, heading, world.
         base: Of the car.
     """
-    valid = rows >= 0
-    yaw = base.yaw_rad
     actor = np.zeros((ACTORS, 7))
     future = np.zeros((ACTORS, STEPS, 3))
-    if valid.any():
-        chosen = bodies[rows[valid]]
-        actor[valid] = chosen
-        actor[valid, :2] = into_base(chosen[:, :2], base)
-        actor[valid, 2] = (chosen[:, 2] - yaw + np.pi) % (2.0 * np.pi) - np.pi
-        future[valid, :, :2] = into_base(future_world[valid, :, :2], base)
-        turn = future_world[valid, :, 2] - yaw
-        future[valid, :, 2] = (turn + np.pi) % (2.0 * np.pi) - np.pi
-    return {"actor_valid": valid, "actor": actor, "actor_future": future}
+    place_actors(
+        bodies, rows, future_world, base.x_m, base.y_m, base.yaw_rad, base.cosine, base.sine,
+        actor, future,
+    )  # fmt: skip
+    return {"actor_valid": rows >= 0, "actor": actor, "actor_future": future}
 
 
 def lead_truth(
@@ -134,25 +129,19 @@ def lead_truth(
         front_m: Of the car, before its base.
         half_width_m: Of the car.
     """
-    if not valid.any():
-        return NO_LEAD_M, 0.0, False
-    gap = actor[:, None, :2] - path_m[None]
-    away = (gap * gap).sum(axis=2)
-    near = away.argmin(axis=1)
-    ahead = np.gradient(path_m, axis=0)
-    heading = np.arctan2(ahead[:, 1], ahead[:, 0])[near]
-    turn = actor[:, 2] - heading
-    cosine, sine = np.abs(np.cos(turn)), np.abs(np.sin(turn))
-    half_long = 0.5 * (actor[:, 4] * cosine + actor[:, 5] * sine)
-    half_wide = 0.5 * (actor[:, 4] * sine + actor[:, 5] * cosine)
-    aside = np.sqrt(away[np.arange(len(near)), near])
-    # Beyond both ends of the path the distance is no distance aside.
-    on = valid & (near > 0) & (near < len(path_m) - 1) & (aside < half_wide + half_width_m + 0.2)
-    if not on.any():
-        return NO_LEAD_M, 0.0, False
-    room = np.where(on, near * PATH_STEP_M - half_long - front_m, np.inf)
-    first = int(room.argmin())
-    return float(room[first]), float(actor[first, 3] * np.cos(turn[first])), True
+    gap_m, speed_m_s, there = find_lead(path_m, PATH_STEP_M, actor, valid, front_m, half_width_m)
+    return (gap_m, speed_m_s, True) if there else (NO_LEAD_M, 0.0, False)
+
+
+def coming_gates(gates: tuple[Gate, ...], front_m: float) -> list[int]:
+    """The next of a route's gates, `GATES` at the most, by their lines.
+
+    Args:
+        gates: Of the route.
+        front_m: Of the car, along the route.
+    """
+    ahead = [row for row, gate in enumerate(gates) if gate.exit_m > front_m - 6.0]
+    return sorted(ahead, key=lambda row: gates[row].line_m)[:GATES]
 
 
 def gate_truth(
@@ -178,11 +167,7 @@ def gate_truth(
     found = np.zeros((GATES, 6))
     valid = np.zeros(GATES, dtype=np.bool_)
     told = np.zeros((2, GATES), dtype=np.bool_)
-    coming = sorted(
-        (row for row, gate in enumerate(gates) if gate.exit_m > front_m - 6.0),
-        key=lambda row: gates[row].line_m,
-    )
-    for place, row in enumerate(coming[:GATES]):
+    for place, row in enumerate(coming_gates(gates, front_m)):
         gate = gates[row]
         shown = -1.0
         if gate.signal >= 0:

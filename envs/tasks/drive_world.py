@@ -27,8 +27,8 @@ from fleetloop.envs.tasks.drive_blockers import add_blockers, behind_blockers
 from fleetloop.envs.tasks.drive_config import DriveConfig
 from fleetloop.envs.tasks.drive_future import STEP_S, STEPS, futures
 from fleetloop.envs.tasks.drive_lamps import night_lamps
-from fleetloop.envs.tasks.drive_people import PeopleActors
-from fleetloop.envs.tasks.drive_truth import BLOCKER, Viewpoint
+from fleetloop.envs.tasks.drive_people import DEPTH_M, SHOULDERS_M, PeopleActors
+from fleetloop.envs.tasks.drive_truth import BLOCKER, PERSON, Viewpoint
 from fleetloop.envs.traffic.arrays import Roadway, roadway_of
 from fleetloop.envs.traffic.traffic import Traffic
 from fleetloop.envs.weather import Weather
@@ -59,6 +59,21 @@ def lane_index(network: RoadNetwork) -> LaneIndex:
 @lru_cache(maxsize=8)
 def _roadway(network: RoadNetwork) -> Roadway:
     return roadway_of(network)
+
+
+@lru_cache(maxsize=1024)
+def _crossing(network: RoadNetwork, row: int) -> tuple[Floats, Floats, float, float, float]:
+    """Line (p, 2) and distances (p,) of a crossing, where its road begins and ends, half width."""
+    lanes, crossings = network.lanes, network.crossings
+    rows = lanes.rows(int(crossings.lane[row]))
+    entries = slice(int(crossings.begin[row]), int(crossings.begin[row + 1]))
+    return (
+        lanes.xyz_m[rows, :2],
+        lanes.s_m[rows],
+        float(crossings.walk_enter_m[entries].min()),
+        float(crossings.walk_exit_m[entries].max()),
+        0.5 * float(crossings.width_m[row]) + 0.5,
+    )
 
 
 class DriveWorld:
@@ -108,6 +123,7 @@ class DriveWorld:
         add_blockers(stage, blockers, child_generator(seed, "drive", "blockers"))
         self._vehicles = VehicleActors(stage, self.traffic, child_generator(seed, "drive", "paint"))
         self._people = PeopleActors(stage, self.traffic)
+        self._everybody = self._standing()
         self.obstacles = obstacles_of(network)
         self.lanes = lane_index(network)
         self._roadway = _roadway(network)
@@ -153,22 +169,29 @@ class DriveWorld:
 
     def bodies(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Everybody at the end of the step (n, 7), see `drive_truth`, and who is there (n,)."""
-        actors = self._vehicles
-        found = np.zeros((len(actors.kinds), 7))
+        actors, people = self._vehicles, self._people
+        found, first = self._everybody.copy(), len(actors.kinds)
         pose = actors.poses[1]
-        found[:, 0], found[:, 1], found[:, 2] = pose[:, 0], pose[:, 1], pose[:, 3]
-        found[:, 3] = actors.speeds_m_s[1]
-        found[:, 4:6] = actors.sizes_m[:, :2]
-        found[behind_blockers(self._blockers, self.traffic.vehicles, pose), 6] = BLOCKER
-        people = self._people.bodies()
-        standing = np.zeros((len(self._blockers), 7))
-        standing[:, :2], standing[:, 2] = self._blockers[:, :2], self._blockers[:, 3]
-        standing[:, 4:6], standing[:, 6] = self._blockers[:, 4:], BLOCKER
-        there = np.ones(len(people) + len(standing), dtype=np.bool_)
-        return (
-            np.concatenate([found, people, standing]),
-            np.concatenate([actors.present[1], there]),
-        )
+        found[:first, :2], found[:first, 2] = pose[:, :2], pose[:, 3]
+        found[:first, 3] = actors.speeds_m_s[1]
+        if len(self._blockers):
+            waits = behind_blockers(self._blockers, self.traffic.vehicles, pose)
+            found[:first][waits, 6] = BLOCKER
+        found[first : first + len(people), :4] = people.motion()
+        there = np.ones(len(found), dtype=np.bool_)
+        there[:first] = actors.present[1]
+        return found, there
+
+    def _standing(self) -> Floats:
+        """Everybody as far as it does not change in an episode, (n, 7)."""
+        actors, people, blockers = self._vehicles, len(self._people), self._blockers
+        moving = np.zeros((len(actors.kinds) + people, 7))
+        moving[: len(actors.kinds), 4:6] = actors.sizes_m[:, :2]
+        moving[len(actors.kinds) :, 4:] = (DEPTH_M, SHOULDERS_M, PERSON)
+        standing = np.zeros((len(blockers), 7))
+        standing[:, :2], standing[:, 2] = blockers[:, :2], blockers[:, 3]
+        standing[:, 4:6], standing[:, 6] = blockers[:, 4:], BLOCKER
+        return np.concatenate([moving, standing])
 
     def _turn_back(self, here_m: Floats) -> None:
         """Who waits behind a blocker gives up and goes elsewhere, out of the car's sight."""
@@ -196,27 +219,23 @@ class DriveWorld:
     def cover_at(self, point_m: Floats) -> int:
         """`Cover` of the ground at a point (2,)."""
         raster = self._ground.raster
-        place = np.rint((point_m - raster.origin_m) / raster.cell_m).astype(np.int64)
-        i, j = np.clip(place, 0, np.array(raster.cover.shape) - 1)
+        i, j = (
+            min(max(round(float(at - origin) / raster.cell_m), 0), size - 1)
+            for at, origin, size in zip(point_m, raster.origin_m, raster.cover.shape, strict=True)
+        )
         return int(raster.cover[i, j])
 
     def crossing_busy(self, crossing: int, people: Floats) -> bool:
         """Whether one of some people (n, 7) is on the road at a crossing, or steps onto it now."""
-        lanes, crossings = self.network.lanes, self.network.crossings
-        rows = lanes.rows(int(crossings.lane[crossing]))
-        line, s = lanes.xyz_m[rows, :2], lanes.s_m[rows]
+        line, s, begin, end, wide = _crossing(self.network, crossing)
         gap = people[:, None, :2] - line[None]
-        away = np.hypot(gap[..., 0], gap[..., 1])
+        away = (gap * gap).sum(axis=2)
         near = away.argmin(axis=1)
-        entries = slice(int(crossings.begin[crossing]), int(crossings.begin[crossing + 1]))
-        begin = float(crossings.walk_enter_m[entries].min())
-        end = float(crossings.walk_exit_m[entries].max())
         beside = away[np.arange(len(near)), near]
         # Who walks is counted half a metre before the kerb; who waits there is not.
         margin = np.where(people[:, 3] > 0.3, STEPS_ON_M, 0.0)
         on = (s[near] > begin - margin) & (s[near] < end + margin)
-        wide = 0.5 * float(crossings.width_m[crossing]) + 0.5
-        return bool((on & (beside < wide)).any())
+        return bool((on & (beside < wide * wide)).any())
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies all that changes."""

@@ -1,12 +1,14 @@
-"""LeRobot's own streaming writer over pictures of a file: CPU seconds, printed as JSON.
+"""LeRobot's own streaming writer and reader over pictures of a file: CPU seconds as JSON.
 
-    python rival_lerobot.py PICTURES.npy FOLDER
+    python rival_lerobot.py PICTURES.npy FOLDER [--read ITEMS]
 
-Runs in an environment that has LeRobot; see `bench_lerobot.py`.
+With `--read` two cameras are written, and items read in random order. Runs in an environment that
+has LeRobot; see `bench_lerobot.py`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -24,25 +26,23 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 FPS = 30
 
 
-def main() -> None:
-    """Writes one episode and tells what it cost."""
-    pictures = np.load(sys.argv[1])
+def write(pictures: np.ndarray, folder: Path, cameras: tuple[str, ...]) -> None:
+    """One episode, every camera with the same pictures."""
+    picture = {"dtype": "video", "shape": pictures.shape[1:],
+               "names": ["height", "width", "channels"]}  # fmt: skip
     features = {
-        "observation.images.eye": {
-            "dtype": "video", "shape": pictures.shape[1:], "names": ["height", "width", "channels"],
-        },
+        **{f"observation.images.{name}": picture for name in cameras},
         "observation.state": {"dtype": "float32", "shape": (6,), "names": None},
         "action": {"dtype": "float32", "shape": (2,), "names": None},
-    }  # fmt: skip
-    begin = time.process_time()
+    }
     dataset = LeRobotDataset.create(
-        "bench/bench", FPS, features, root=Path(sys.argv[2]), streaming_encoding=True,
+        "bench/bench", FPS, features, root=folder, streaming_encoding=True,
         encoder_queue_maxsize=len(pictures) + 1,
     )  # fmt: skip
-    for picture in pictures:
+    for array in pictures:
         dataset.add_frame(
             {
-                "observation.images.eye": picture,
+                **{f"observation.images.{name}": array for name in cameras},
                 "observation.state": np.zeros(6, np.float32),
                 "action": np.zeros(2, np.float32),
                 "task": "bench",
@@ -50,7 +50,29 @@ def main() -> None:
         )
     dataset.save_episode()
     dataset.finalize()
-    print(json.dumps({"cpu_s": time.process_time() - begin, "frames": len(pictures)}))
+
+
+def main() -> None:
+    """Writes, reads where asked to, and tells what it cost."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--read", type=int, default=0)
+    chosen = parser.parse_args()
+    pictures = np.load(chosen.pictures)
+    if not chosen.read:
+        begin = time.process_time()
+        write(pictures, chosen.folder, ("eye",))
+        print(json.dumps({"cpu_s": time.process_time() - begin, "items": len(pictures)}))
+        return
+    write(pictures, chosen.folder, ("left", "right"))
+    dataset = LeRobotDataset("bench/bench", root=chosen.folder, video_backend="pyav")
+    order = np.random.default_rng(1).integers(0, len(dataset), chosen.read).tolist()
+    dataset[0]
+    begin = time.process_time()
+    for number in order:
+        dataset[number]
+    print(json.dumps({"cpu_s": time.process_time() - begin, "items": len(order)}))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from fleetloop.core.errors import ConfigError, StorageError, UnknownNameError
 from fleetloop.core.rng import child_generator
 from fleetloop.datasets.recording import RecordedEpisode, Recording, file_sha256
 from fleetloop.datasets.stats import Spread, small_fields
+from fleetloop.datasets.weather import TIMES, WEATHERS, is_time, is_weather, light_of
 
 GroupBy = Literal["scene", "seed", "episode"]
 
@@ -93,6 +94,10 @@ class Query:
         events: Kinds of which at least one must have happened.
         where: Conditions that must all hold.
         min_steps: Fewest steps.
+        times, weathers: Names of `datasets.weather`; all must hold.
+
+    Raises:
+        UnknownNameError: A time or weather that there is no word for.
     """
 
     task: str = ""
@@ -103,6 +108,16 @@ class Query:
     events: tuple[str, ...] = ()
     where: tuple[Where, ...] = ()
     min_steps: int = 0
+    times: tuple[str, ...] = ()
+    weathers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind, names, known in (
+            ("time", self.times, TIMES), ("weather", self.weathers, WEATHERS),
+        ):  # fmt: skip
+            for name in names:
+                if name not in known:
+                    raise UnknownNameError(kind, name, known)
 
     def keeps(self, episode: RecordedEpisode) -> bool:
         """Whether an episode is wanted; cheap questions come first."""
@@ -116,6 +131,11 @@ class Query:
             if wanted and wanted != found:
                 return False
         if self.success is not None and self.success != (outcome is not None and outcome.success):
+            return False
+        light = light_of(episode)
+        if not all(is_time(name, light) for name in self.times):
+            return False
+        if not all(is_weather(name, light) for name in self.weathers):
             return False
         if len(episode.step_times_ns) < self.min_steps:
             return False

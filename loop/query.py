@@ -31,6 +31,7 @@ from fleetloop.core.objects import EGO, Objects
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.datasets.curate import Query, select
 from fleetloop.datasets.recording import RecordedEpisode, Recording
+from fleetloop.datasets.weather import TIMES, WEATHERS, is_time, is_weather, light_of
 
 THINGS: Mapping[str, tuple[SemanticClass, ...]] = {
     "pedestrians": (SemanticClass.PERSON,),
@@ -44,19 +45,8 @@ THINGS: Mapping[str, tuple[SemanticClass, ...]] = {
     "boxes": (SemanticClass.BOX,),
     "bottles": (SemanticClass.BOTTLE,),
 }
-TIMES: Mapping[str, tuple[float, float]] = {
-    "day": (math.radians(6.0), math.pi),
-    "dusk": (math.radians(-6.0), math.radians(6.0)),
-    "night": (-math.pi, math.radians(-6.0)),
-}
-"""Elevation of the sun, rad: civil dusk ends at 6 degrees below the horizon."""
-
-WEATHERS = ("rain", "snow", "fog", "wet", "dry", "clouds")
 NEAR_M = 25.0
 DEFAULT_COUNT = 100
-_FOG_M = 1000.0
-_SUN_RAD = 0.75
-"""Of `Light`, where neither the options nor the world say another."""
 _WORDS = re.compile(r"(?:(\d+)\s+)?clips?\b(.*)", re.IGNORECASE | re.DOTALL)
 _PHRASE = re.compile(r"\s*(of|with|at|in|by|on)\s+(.+?)(?=\s+(?:of|with|at|in|by|on)\s|\s*$)", re.I)
 
@@ -166,32 +156,9 @@ def _fits(episode: RecordedEpisode, query: ClipQuery) -> bool:
     if query.task and query.task not in (task, task.split("/")[-1], task.split("/")[-1][:-3]):
         return False
     light = light_of(episode)
-    for time in query.times:
-        low, high = TIMES[time]
-        if not low <= float(light.get("sun_elevation_rad", _SUN_RAD)) < high:
-            return False
-    return all(_weather(name, light) for name in query.weathers)
-
-
-def light_of(episode: RecordedEpisode) -> Mapping[str, float]:
-    """Light and weather of an episode: what its world drew, under what its options set."""
-    drawn = episode.meta.draws.get("light", {})
-    own = drawn if isinstance(drawn, Mapping) else {}
-    return {**own, **episode.meta.config.get("light", {})}
-
-
-def _weather(name: str, light: Mapping[str, float]) -> bool:
-    rain = float(light.get("rain_mm_h", 0.0))
-    snow = float(light.get("snowfall_mm_h", 0.0))
-    wet = float(light.get("wetness", 0.0))
-    return {
-        "rain": rain > 0.0,
-        "snow": snow > 0.0 or float(light.get("snow", 0.0)) > 0.0,
-        "fog": float(light.get("fog_visibility_m", math.inf)) < _FOG_M,
-        "wet": wet > 0.2,
-        "dry": rain == 0.0 and snow == 0.0 and wet <= 0.2,
-        "clouds": float(light.get("cloudiness", 0.0)) > 0.5,
-    }[name]
+    return all(is_time(name, light) for name in query.times) and all(
+        is_weather(name, light) for name in query.weathers
+    )
 
 
 def _moments(

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -280,7 +280,14 @@ def _write_episode(
     exporter: Exporter, episode: RecordedEpisode, number: int, staging: Path, note: Path
 ) -> None:
     part = exporter.add_episode(episode, number, staging)
-    lineage = EpisodeLineage(source=source_of(episode), signals=part.signals, dropped=part.dropped)
+    dropped = part.dropped
+    if episode.lanes is not None and not any(signal.source == "lanes" for signal in part.signals):
+        dropped = (
+            *dropped,
+            Dropped(source="lanes", reason="no place for them; they stay in the log"),
+        )
+    part = replace(part, dropped=dropped)
+    lineage = EpisodeLineage(source=source_of(episode), signals=part.signals, dropped=dropped)
     # Not canonical: the order of names is part of what an exporter remembers.
     write_safely(note, json.dumps({"part": to_json(part), "lineage": to_json(lineage)}))
 

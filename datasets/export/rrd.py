@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
+from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import EGO, Objects
 from fleetloop.core.semantics import DYNAMIC_CLASSES, SURFACE_CLASSES, SemanticClass
 from fleetloop.core.types import Sample
@@ -26,6 +27,10 @@ TIMELINE = "sim_time"
 
 _MOST_SCALARS = 64
 _PICTURE_PX = 16
+
+
+_LANE_COLORS = ((128, 237, 153), (255, 209, 102), (76, 201, 240))
+"""Of centre, left and right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ def write_rrd(episode: RecordedEpisode, path: Path, options: RerunOptions) -> in
 
 def log_episode(episode: RecordedEpisode, stream: Any, options: RerunOptions) -> int:  # noqa: ANN401
     """Logs an episode into an open stream of Rerun, in order of capture."""
-    _log_static(episode, stream)
+    _log_static(episode, stream, options)
     names = list(episode.schemas)
     times = [episode.times_ns(name) for name in names]
     times += [episode.step_times_ns, episode.objects_times_ns if options.labels else times[0][:0]]
@@ -112,12 +117,14 @@ def log_episode(episode: RecordedEpisode, stream: Any, options: RerunOptions) ->
     return len(order)
 
 
-def _log_static(episode: RecordedEpisode, stream: Any) -> None:  # noqa: ANN401
+def _log_static(episode: RecordedEpisode, stream: Any, options: RerunOptions) -> None:  # noqa: ANN401
     import rerun as rr
 
     stream.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     classes = [(int(c), c.name.lower()) for c in SemanticClass]
     stream.log("world", rr.AnnotationContext(classes), static=True)
+    if options.labels and episode.lanes is not None:
+        stream.log("world/lanes", _lanes(episode.lanes), static=True)
     for name, sensor in episode.calibration.sensors.items():
         lens = sensor.lens
         if lens is not None and lens.model == "pinhole":
@@ -126,6 +133,17 @@ def _log_static(episode: RecordedEpisode, stream: Any) -> None:  # noqa: ANN401
                 camera_xyz=rr.ViewCoordinates.RDF,
             )  # fmt: skip
             stream.log(f"world/{name}", pinhole, static=True)
+
+
+def _lanes(lanes: LaneLines) -> Any:  # noqa: ANN401
+    """Lines on the ground, coloured by what they are to their lane."""
+    import rerun as rr
+
+    lines = range(len(lanes))
+    return rr.LineStrips3D(
+        [lanes.line_m(number) for number in lines],
+        colors=[_LANE_COLORS[lanes.role[number]] for number in lines],
+    )
 
 
 def _log_sample(
@@ -245,6 +263,8 @@ def _signals(episode: RecordedEpisode, options: RerunOptions) -> Iterator[Signal
     yield Signal(source="step.events", target="events")
     if options.labels:
         yield Signal(source="objects", target="world/movers, world/things, world/base")
+        if episode.lanes is not None:
+            yield Signal(source="lanes", target="world/lanes")
 
 
 def _dropped(episode: RecordedEpisode, options: RerunOptions) -> Iterator[Dropped]:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from fleetloop.core.config import to_json
 from fleetloop.core.errors import ConfigError
 from fleetloop.datasets.export.base import EpisodePart
+from fleetloop.datasets.lanes import REACH_M, camera_lanes
 from fleetloop.datasets.lineage import Dropped, Signal, stored_loss
 from fleetloop.datasets.recording import RecordedEpisode
 from fleetloop.datasets.resample import Alignment, Policy, align, report
@@ -102,6 +103,10 @@ class WebDataset:
             raise ConfigError(f"{episode.path} has no camera: WebDataset frames need one.")
         return cameras[0]
 
+    def _has_lanes(self, episode: RecordedEpisode, sensor: str) -> bool:
+        lens = episode.calibration.sensors[sensor].lens
+        return self.options.labels and lens is not None and episode.lanes is not None
+
     def _fields(self, episode: RecordedEpisode, sensor: str) -> list[str]:
         schema = episode.schemas[sensor]
         return [n for n, field in schema.items() if self.options.labels or not field.privileged]
@@ -123,6 +128,9 @@ class WebDataset:
                     yield f"{sensor}.{name}.jpg", picture[1]
             for name in plain:
                 yield f"{sensor}.{name}.npy", _npy(sample.data[name])
+            if self._has_lanes(episode, sensor):
+                lines = [line.told() for line in camera_lanes(episode, sensor, number)]
+                yield f"{sensor}.lanes.json", json.dumps(lines).encode()
             sensors[sensor] = {
                 "seq": sample.seq,
                 "t_capture_start_ns": sample.t_capture_start_ns,
@@ -145,6 +153,10 @@ class WebDataset:
                     resampling=resampling,
                     lossy=stored_loss(episode, sensor, name),
                 )
+        for sensor in aligned:
+            if self._has_lanes(episode, sensor):
+                near = f"within {REACH_M:g} m, rounded to a tenth of a pixel"
+                yield Signal(source="lanes", target=f"{sensor}.lanes.json", lossy=near)
         yield Signal(source="step.action", target="json: action")
         yield Signal(source="step.reward_terms", target="json: reward_terms")
 

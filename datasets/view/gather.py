@@ -23,6 +23,7 @@ from fleetloop.core.objects import EGO, Objects
 from fleetloop.core.semantics import DYNAMIC_CLASSES, SemanticClass
 from fleetloop.core.spec import Field
 from fleetloop.datasets.labels import camera_labels
+from fleetloop.datasets.lanes import camera_lanes
 from fleetloop.datasets.recording import RecordedEpisode
 
 POINT_STEP_M = 0.01
@@ -31,6 +32,8 @@ POINT_STEP_M = 0.01
 _JPEG_QUALITY = 85
 _FEWEST_VISIBLE_PX = 12
 _BOX_RANGE_M = 80.0
+_LANE_RANGE_M = 40.0
+_LANE_STEP_PX = 3.0
 _WIDEST_PLOT = 8
 _ANGLES = {"rad": (180.0 / math.pi, "deg"), "rad/s": (180.0 / math.pi, "deg/s")}
 
@@ -121,7 +124,7 @@ def _camera(episode: RecordedEpisode, name: str, options: ViewOptions) -> dict[s
     numbers = chosen(episode.count(name), options.frames)
     times = episode.times_ns(name)
     height, width = episode.schemas[name]["rgb"].shape[:2]
-    pictures, boxes = [], []
+    pictures, boxes, lanes = [], [], []
     for number in numbers:
         stored = episode.encoded(name, number, "rgb") if width <= options.width_px else None
         if stored is not None and stored[0] == "jpeg":
@@ -133,6 +136,7 @@ def _camera(episode: RecordedEpisode, name: str, options: ViewOptions) -> dict[s
             data = cv2.imencode(".jpg", swapped, quality)[1].tobytes()
         pictures.append(base64.b64encode(data).decode())
         boxes.append(_picture_boxes(episode, name, number))
+        lanes.append(_picture_lanes(episode, name, number))
     return {
         "name": name,
         "width": width,
@@ -141,7 +145,28 @@ def _camera(episode: RecordedEpisode, name: str, options: ViewOptions) -> dict[s
         "t": [float(times[number]) / NS_PER_S for number in numbers],
         "pictures": pictures,
         "boxes": boxes,
+        "lanes": lanes,
     }
+
+
+def _picture_lanes(episode: RecordedEpisode, name: str, number: int) -> list[list[Any]]:
+    """Stretches of lines that can be seen as [role, x, y, x, y ...]; none without lanes."""
+    try:
+        lines = camera_lanes(episode, name, number, reach_m=_LANE_RANGE_M)
+    except ConfigError:
+        return []
+    found: list[list[Any]] = []
+    for line in lines:
+        last: npt.NDArray[Any] | None = None
+        for place, seen in zip(line.px, line.seen, strict=True):
+            if not seen:
+                last = None
+            elif last is None or np.abs(place - last).max() >= _LANE_STEP_PX:
+                if last is None:
+                    found.append([line.role])
+                found[-1] += np.round(place, 1).tolist()
+                last = place
+    return [stretch for stretch in found if len(stretch) > 3]
 
 
 def _picture_boxes(episode: RecordedEpisode, name: str, number: int) -> list[list[Any]]:

@@ -9,6 +9,7 @@
     return element;
   };
   const MOVES = "#ff8a3d", STANDS = "#6fa8dc";
+  const ROLES = { center: "#80ed99", left: "#ffd166", right: "#4cc9f0" };
   const LINES = ["#4cc9f0", "#ff8a3d", "#80ed99", "#f072b6", "#ffd166", "#b794f6", "#e5e5e5", "#ef5350"];
   const EDGES = [[0, 1], [2, 3], [4, 5], [6, 7], [0, 2], [1, 3], [4, 6], [5, 7], [0, 4], [1, 5], [2, 6], [3, 7]];
   const views = [];
@@ -36,21 +37,31 @@
   };
 
   const addCamera = (camera) => {
-    const shown = Math.min(camera.width < 200 ? camera.width * 4 : camera.width, 480);
+    // One or two small cameras have the room to be twice as large.
+    const few = data.cameras.length <= 2 && camera.width <= 320 ? 2 : 1;
+    const shown = Math.min(camera.width < 200 ? camera.width * 4 : camera.width * few, 640);
     const scale = shown / camera.width;
     const { canvas, told, draw } = figure(byId("cameras"), camera.name, shown, Math.round(camera.height * scale));
     let current = -1;
     const image = new Image();
     const paint = () => {
-      draw.imageSmoothingEnabled = scale <= 1;
+      draw.imageSmoothingEnabled = scale <= 2;
       draw.drawImage(image, 0, 0, canvas.width, canvas.height);
+      if (byId("lanes").checked) for (const [role, ...places] of camera.lanes[current]) {
+        draw.strokeStyle = ROLES[role];
+        draw.lineWidth = 1.5;
+        draw.beginPath();
+        for (let i = 0; i < places.length; i += 2) draw.lineTo(places[i] * scale, places[i + 1] * scale);
+        draw.stroke();
+      }
       if (!byId("boxes").checked) return;
       draw.font = "10px system-ui";
       for (const [left, top, right, bottom, text, moves] of camera.boxes[current]) {
         draw.strokeStyle = draw.fillStyle = moves ? MOVES : STANDS;
         draw.lineWidth = moves ? 1.5 : 0.75;
         draw.strokeRect(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale);
-        if (moves) draw.fillText(text, left * scale, top * scale - 3);
+        // Far things crowd together: their names would hide each other.
+        if (moves && (bottom - top) * scale >= 24) draw.fillText(text, left * scale, top * scale - 3);
       }
     };
     image.onload = () => { paint(); canvas.dataset.drawn = String(current); };
@@ -168,7 +179,8 @@
     pen.font = "10px system-ui";
     pen.fillStyle = "#9aa5b1";
     pen.textAlign = "right";
-    for (const value of [low + pad, high - pad]) pen.fillText(value.toPrecision(4), left - 4, y(value) + 3);
+    const ends = high - low > 3 * pad ? [low + pad, high - pad] : [0.5 * (low + high)];
+    for (const value of ends) pen.fillText(value.toPrecision(4), left - 4, y(value) + 3);
     pen.fillText(`${data.end_s.toFixed(1)} s`, width - right, height - 4);
     if (low < 0 && high > 0) { pen.strokeStyle = "#2b323b"; pen.beginPath(); pen.moveTo(left, y(0)); pen.lineTo(width - right, y(0)); pen.stroke(); }
     plot.series.forEach((series, number) => {
@@ -232,7 +244,8 @@
   byId("play").addEventListener("click", toggle);
   byId("time").max = data.end_s;
   byId("time").addEventListener("input", (event) => show(Number(event.target.value)));
-  byId("boxes").addEventListener("change", () => show(now, true));
+  for (const name of ["boxes", "lanes"]) byId(name).addEventListener("change", () => show(now, true));
+  byId("lanes").parentElement.hidden = !data.cameras.some((camera) => camera.lanes.some((lines) => lines.length));
   document.addEventListener("keydown", (event) => {
     if (event.target.tagName === "SELECT" || event.target.tagName === "BUTTON") return;
     if (event.key === " ") { event.preventDefault(); toggle(); }

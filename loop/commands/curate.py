@@ -115,6 +115,10 @@ def filter_logs(
         list[str] | None, typer.Option(help="Such as 'wheels.speed_m_s max > 15'.")
     ] = None,
     min_steps: Annotated[int, typer.Option(help="Keep what has as many steps.")] = 0,
+    time: Annotated[list[str] | None, typer.Option(help="Keep day, dusk or night.")] = None,
+    weather: Annotated[
+        list[str] | None, typer.Option(help="Keep rain, snow, fog, wet, dry or clouds.")
+    ] = None,
 ) -> None:
     """Put the episodes that meet all conditions into a new folder."""
     from fleetloop.datasets.curate import Query, Where, place_logs, select
@@ -123,7 +127,7 @@ def filter_logs(
     query = Query(
         task=task, robot=robot, policy=policy, cause=cause, success=success,
         events=tuple(event or ()), where=tuple(Where.parse(text) for text in where or ()),
-        min_steps=min_steps,
+        min_steps=min_steps, times=tuple(time or ()), weathers=tuple(weather or ()),
     )  # fmt: skip
     recording = Recording(place)
     kept = place_logs(select(recording, query), out)

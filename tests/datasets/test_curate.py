@@ -18,6 +18,7 @@ from fleetloop.datasets.log.repair import repair
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.datasets.recording import RecordedEpisode, Recording
 from fleetloop.datasets.stats import Spread, statistics
+from fleetloop.datasets.weather import light_of
 
 
 def recorded(made_up, folder, count=8, scenes=None, **writer):
@@ -129,6 +130,30 @@ def test_parts_that_cannot_be_are_told(made_up, tmp_path):
         split(recording, {"a": 1, "b": 1, "c": 1})
     with pytest.raises(ConfigError, match="positive"):
         split(recording, {"a": 1, "b": 0})
+
+
+@pytest.mark.parametrize("drawn", ["weather", "light"])
+def test_queries_find_weather_and_time_as_worlds_draw_them(drawn, made_up, tmp_path):
+    lights = {
+        "rainy": {"rain_mm_h": 8.0, "wetness": 0.9, "cloudiness": 0.9, "sun_elevation_rad": 0.8},
+        "starry": {"sun_elevation_rad": -0.5},
+        "plain": {},
+    }
+    for name, light in lights.items():
+        meta = replace(made_up.meta, episode_id=name, draws={drawn: light})
+        made_up.write_as(EpisodeWriter(tmp_path), meta)
+    recording = Recording(tmp_path)
+
+    def names(**query):
+        return [path.stem for path in select(recording, Query(**query))]
+
+    assert names(weathers=("rain", "clouds")) == ["rainy"]
+    assert names(weathers=("dry",)) == ["plain", "starry"]
+    assert names(times=("night",)) == ["starry"]
+    assert names(times=("day",), weathers=("wet",)) == ["rainy"]
+    assert light_of(recording[1])["rain_mm_h"] == 8.0
+    with pytest.raises(UnknownNameError, match="hail"):
+        Query(weathers=("hail",))
 
 
 def test_queries_find_what_they_say(made_up, tmp_path):

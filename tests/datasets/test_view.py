@@ -41,6 +41,8 @@ def test_the_page_holds_pictures_points_boxes_plots_and_events(street, tmp_path)
     assert len(camera["pictures"]) == street.count("front") == len(camera["boxes"])
     assert base64.b64decode(camera["pictures"][2]) == street.encoded("front", 2, "rgb")[1]
     assert any(camera["boxes"])
+    assert {line[0] for line in camera["lanes"][0]} == {"center", "left", "right"}
+    assert all(len(line) % 2 == 1 for lines in camera["lanes"] for line in lines)
     (cloud,) = data["clouds"]
     raw = np.frombuffer(base64.b64decode(cloud["points"][1]), "<i2").reshape(-1, 3)
     sample = street.sample("lidar", 1)
@@ -141,7 +143,7 @@ def test_a_real_browser_shows_the_page(street, tmp_path):
     )  # fmt: skip
     shot = cv2.imread(str(tmp_path / "shot.png"))
     picture = street.sample("front", 3, ["rgb"]).data["rgb"][:, :, ::-1]
-    # Somewhere on the page the camera's picture is shown as it is.
-    patch = np.ascontiguousarray(picture[20:60, 20:60])
+    # Somewhere on the page the camera's picture is shown, twice as large.
+    patch = cv2.resize(picture[20:60, 20:60], None, fx=2, fy=2)
     found = cv2.matchTemplate(shot, patch, cv2.TM_SQDIFF_NORMED)
     assert found.min() < 0.02

@@ -13,11 +13,11 @@ from fleetloop.agents.rollout import rollout
 from fleetloop.core.errors import ConfigError
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.datasets.recording import Recording
+from fleetloop.datasets.weather import light_of
 from fleetloop.envs.registration import make_env
 from fleetloop.loop.query import (
     ClipQuery,
     find_clips,
-    light_of,
     parse_query,
     place_clips,
 )

@@ -34,7 +34,8 @@ class RunningStats:
         self._squares = np.zeros(shape)
         self._low = np.full(shape, np.inf)
         self._high = np.full(shape, -np.inf)
-        self._kept: list[npt.NDArray[np.float64]] = []
+        # One array: a list of rows would take ten times as much for a single number a row.
+        self._kept = np.zeros((0, *shape))
         self._stride = 1
 
     def add(self, rows: npt.NDArray[Any]) -> None:
@@ -52,7 +53,7 @@ class RunningStats:
         self._low = np.minimum(self._low, block.min(axis=0))
         self._high = np.maximum(self._high, block.max(axis=0))
         first = -self.count % self._stride
-        self._kept += list(block[first :: self._stride])
+        self._kept = np.concatenate([self._kept, block[first :: self._stride]])
         self.count = total
         while len(self._kept) > MOST_ROWS:
             self._kept = self._kept[::2]
@@ -60,7 +61,7 @@ class RunningStats:
 
     def result(self) -> Stats:
         """min, max, mean, std, count and quantiles, as plain lists."""
-        kept = np.stack(self._kept)
+        kept = self._kept
         told: Stats = {
             "min": self._low.tolist(),
             "max": self._high.tolist(),

@@ -27,6 +27,9 @@ SEEN_S = 3.0
 """Vehicles stop for people who will be on their lane within this time."""
 
 ON_LANE_M = 0.3
+BEND = 0.2
+"""Who crosses at a run takes a road to bend by so much at the most: 11 degrees."""
+
 SIGNAL, UNMARKED = int(CrossingKind.SIGNAL), int(CrossingKind.UNMARKED)
 GREEN = int(SignalState.GREEN)
 
@@ -173,12 +176,13 @@ def _passes(vx, vy, heading, half, speed, x, y, dx, dy, time):
     """Whether a vehicle that goes straight on is on a way at some time, with room around."""
     ux, uy = np.cos(heading), np.sin(heading)
     far = (speed + 1.0) * time + half
-    # The way in the vehicle's frame; its strip is 2 m to either side.
+    # The way in the vehicle's frame; its strip is 2 m to either side, more further on: roads bend.
     ax, ay = (x - vx) * ux + (y - vy) * uy, -(x - vx) * uy + (y - vy) * ux
     bx, by = ax + dx * ux + dy * uy, ay - dx * uy + dy * ux
-    if max(ax, bx) < -half - 1.0 or min(ax, bx) > far or max(ay, by) < -2.0:
+    reach = 2.0 + BEND * max(min(ax, bx), 0.0)
+    if max(ax, bx) < -half - 1.0 or min(ax, bx) > far or max(ay, by) < -reach:
         return False
-    if min(ay, by) > 2.0:
+    if min(ay, by) > reach:
         return False
     # Where the way meets the vehicle's line.
     share = min(max(-ay / (by - ay), 0.0), 1.0) if abs(by - ay) > 1e-6 else 0.5

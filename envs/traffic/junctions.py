@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from fleetloop.envs.maps.kinds import ConflictKind, Control, SignalState
 from fleetloop.envs.trace.jit import inline
-from fleetloop.envs.traffic.arrays import LONG_M, WIDE
+from fleetloop.envs.traffic.arrays import LINE_M, LONG_M, WIDE
 from fleetloop.envs.traffic.places import place_on_way
 from fleetloop.envs.traffic.yielding import body_comes, free_until, is_blocked, is_way_blocked
 
@@ -28,6 +28,9 @@ GAP_S = 2.5
 
 PATIENCE_S = 25.0
 """Who has waited for so long takes smaller gaps."""
+
+STARVED_S = 60.0
+"""Who has waited for so long is let in by those who could go and can still stop."""
 
 RING_GAP_M = 16.0
 """Room that is kept in a roundabout: the longest vehicle and its distances."""
@@ -63,12 +66,15 @@ def may_enter(vehicle, link, line_m, v, roadway, places, blocks, states):
     if not has_room(vehicle, link, v, roadway, places, blocks):
         return False
     hurried = v[vehicle].waited_s > PATIENCE_S
+    stops = line_m > v[vehicle].speed_m_s ** 2 / (2.0 * v[vehicle].brake_m_s2) + 1.0
     for row in range(roadway.links[link].first_conflict, roadway.links[link].last_conflict):
         if roadway.conflicts[row].kind == DIVERGE:
             continue
         other = roadway.conflicts[row].link
         wide = roadway.conflicts[row].kind == WIDE
         if _is_held(vehicle, other, roadway.conflicts[row].other_exit_m, wide, v, roadway, places):
+            return False
+        if stops and _is_starved(vehicle, other, v, roadway, places, blocks, states):
             return False
         if wide:
             continue
@@ -120,6 +126,26 @@ def _is_held(vehicle, link, exit_m, wide, v, roadway, places):
             return True
         other = places.tail_next[other]
     return False
+
+
+@inline
+def _is_starved(vehicle, link, v, roadway, places, blocks, states):
+    """Whether the first one before another way has waited too long, more than we, and could go."""
+    lane = roadway.links[link].from_lane
+    last = places.first[lane + 1] - 1
+    if last < places.first[lane]:
+        return False
+    other = places.order[last]
+    if v[other].link != link or v[other].go or v[other].fixed:
+        return False
+    if v[other].waited_s < STARVED_S or v[other].waited_s <= v[vehicle].waited_s:
+        return False
+    shown = signal_of(link, roadway, states)
+    if shown == RED or shown == RED_AMBER or shown == AMBER:  # noqa: SIM109
+        return False
+    if is_way_blocked(other, roadway.links[link].connector, LINE_M, v, blocks):
+        return False
+    return has_room(other, link, v, roadway, places, blocks)
 
 
 @inline

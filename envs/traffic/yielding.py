@@ -1,7 +1,7 @@
 """How vehicles take account of blocks: keep behind them, do not enter ways that they are on."""
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from fleetloop.envs.traffic.sliding import owner
 
 HARD_STOP_M_S2 = 3.5
 """Drivers brake this hard for people who are about to step onto the road, not harder."""
+
+
+TOUCH_M = 0.05
 
 
 @inline
@@ -43,6 +46,8 @@ def nearest_block(vehicle, lane, begin_m, front_m, v, blocks, out):
         if blocks.rows[row].soft:
             speed = v[vehicle].speed_m_s
             ahead = gap > 0.0 and gap > speed * speed / (2.0 * HARD_STOP_M_S2)
+        if gap < 0.0 and blocks.rows[row].body == -1 and _is_beside(vehicle, row, v, blocks):
+            ahead = False
         towards = -blocks.rows[row].speed_m_s
         if towards > STANDS_M_S and not blocks.rows[row].soft:
             # Who comes towards us covers ground while we brake: stop before, not there.
@@ -52,6 +57,12 @@ def nearest_block(vehicle, lane, begin_m, front_m, v, blocks, out):
             out[0] = gap
             out[1] = max(blocks.rows[row].speed_m_s, 0.0)
         row = blocks.rows[row].next
+
+
+@inline
+def _is_beside(vehicle, row, v, blocks):
+    """Whether a person whom a vehicle has come up to stands at its side, clear of it."""
+    return blocks.rows[row].beside_m > 0.5 * v[vehicle].width_m + TOUCH_M
 
 
 @inline

@@ -150,6 +150,27 @@ def test_a_crossroads_flows_without_overlaps(crossroads, overlaps, control):
     assert traffic.removed == 0
 
 
+@pytest.mark.parametrize(("waited_s", "goes"), [(0.0, False), (70.0, True)])
+def test_who_has_waited_too_long_is_let_in_by_those_who_can_still_stop(crossroads, waited_s, goes):
+    network = crossroads(arm_m=120.0).freeze()
+    links = network.links
+    row = int(np.flatnonzero(links.conflict_yields)[0])
+    mine = int(np.searchsorted(links.conflict_begin, row, side="right")) - 1
+    other = int(links.conflict_link[row])
+    traffic = started(network, replace(CARS, vehicles=2))
+    vehicles = traffic.vehicles
+    # Row 0, who is asked first, comes on the way that goes first; row 1 waits at its line.
+    vehicles["link"] = [other, mine]
+    vehicles["lane"] = links.from_lane[[other, mine]]
+    vehicles["length_m"], vehicles["speed_m_s"], vehicles["brake_m_s2"] = 4.5, [8.0, 0.0], 2.0
+    line_m = traffic.network.lanes.length_m[vehicles["lane"]]
+    vehicles["s_m"] = line_m - [26.0, 3.5]
+    vehicles["waited_s"], vehicles["go"] = [0.0, waited_s], False
+    for _ in range(8):
+        traffic.step(STEP_S)
+    assert vehicles["go"].tolist() == [not goes, goes]
+
+
 def test_who_meets_a_stop_sign_stops(crossroads):
     network = crossroads(arm_m=120.0, controls=(Control.STOP,) * 4).freeze()
     traffic = started(network, replace(CARS, vehicles=6))

@@ -200,3 +200,21 @@ def test_people_are_the_same_every_time_and_after_a_restore(town):
 def test_impossible_people_are_refused(wrong):
     with pytest.raises(ConfigError, match="use"):
         TrafficConfig(**wrong)
+
+
+def test_a_vehicle_drives_on_from_beside_somebody_whom_it_keeps_from_crossing():
+    """Both once waited for each other until the vehicle was taken off the road."""
+    traffic = started(street(crossing=False), vehicles=1, pedestrians=1, hasty=1.0)
+    walkers, vehicles = traffic.walkers, traffic.vehicles
+    vehicles["lane"], vehicles["s_m"], vehicles["link"] = 0, 60.0, 0
+    vehicles["speed_m_s"], vehicles["length_m"], vehicles["width_m"] = 0.0, 4.5, 1.85
+    # On the road at the side of its front, on a way through it.
+    cuts = traffic._walkway.cuts
+    walkers["cut"], walkers["on_cut"] = 0, True
+    away = np.abs(cuts["x_m"] - 61.5) + 100.0 * (cuts["y_m"] > 0.0)
+    walkers["cut"] = int(np.argmin(away))
+    walkers["x_m"], walkers["y_m"], walkers["vx_m_s"], walkers["vy_m_s"] = 61.5, -0.3, 0.0, 0.0
+    for _ in range(100):
+        traffic.step(STEP_S)
+        assert people_in_vehicles(traffic) == []
+    assert vehicles["s_m"][0] > 65.0

@@ -178,6 +178,7 @@ class Articulation:
         *,
         turns: bool,
         max_force_n: float,
+        body_q_link: FloatArray | None = None,
     ) -> int:
         """Ties a body of the world to a link, and returns the tie's number.
 
@@ -189,6 +190,7 @@ class Articulation:
             link_m, body_m: The point that both share, (3,), from both centres of mass.
             turns: Whether the body may turn about the point; else its axes stay the link's.
             max_force_n: The tie gives way beyond it.
+            body_q_link: Axes of the link in those of the body, xyzw (4,); the same if None.
         """
         tie = pb.createConstraint(
             self.body,
@@ -199,6 +201,8 @@ class Articulation:
             [0.0, 0.0, 0.0],
             link_m.tolist(),
             body_m.tolist(),
+            [0.0, 0.0, 0.0, 1.0],
+            [0.0, 0.0, 0.0, 1.0] if body_q_link is None else body_q_link.tolist(),
             physicsClientId=self._client,
         )
         pb.changeConstraint(tie, maxForce=max_force_n, physicsClientId=self._client)

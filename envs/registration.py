@@ -34,6 +34,8 @@ TASKS: Registry[type[Task]] = Registry(
         "fleetloop/HumanoidWalk-v0": "fleetloop.envs.tasks.humanoid_walk:HumanoidWalk",
         "fleetloop/HumanoidCarry-v0": "fleetloop.envs.tasks.humanoid_carry:HumanoidCarry",
         "fleetloop/HumanoidWipe-v0": "fleetloop.envs.tasks.humanoid_wipe:HumanoidWipe",
+        "fleetloop/HumanoidPick-v0": "fleetloop.envs.tasks.humanoid_pick:HumanoidPick",
+        "fleetloop/HumanoidHandover-v0": "fleetloop.envs.tasks.humanoid_handover:HumanoidHandover",
     },
 )
 

@@ -21,5 +21,9 @@ EXPERTS: Registry[type[Policy[Any]]] = Registry(
         "fleetloop/HumanoidWalk-v0": "fleetloop.agents.experts.humanoid_walk:HumanoidWalkExpert",
         "fleetloop/HumanoidCarry-v0": "fleetloop.agents.experts.humanoid_carry:HumanoidCarryExpert",
         "fleetloop/HumanoidWipe-v0": "fleetloop.agents.experts.humanoid_wipe:HumanoidWipeExpert",
+        "fleetloop/HumanoidPick-v0": "fleetloop.agents.experts.humanoid_pick:HumanoidPickExpert",
+        "fleetloop/HumanoidHandover-v0": (
+            "fleetloop.agents.experts.humanoid_handover:HumanoidHandoverExpert"
+        ),
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -192,13 +192,16 @@ class HumanoidWalk:
         return np.stack([c * gaps[:, 0] + s * gaps[:, 1], c * gaps[:, 1] - s * gaps[:, 0]], axis=1)
 
 
-def touched_by(stage: Stage, robot: Humanoid) -> str:
-    """Name of something the robot touches, but for the ground and what it holds, or nothing."""
+def touched_by(stage: Stage, robot: Humanoid, but: Collection[str] = ()) -> str:
+    """Name of something the robot touches, or nothing.
+
+    The ground, what it holds, and `but` do not count.
+    """
     own = robot.holding.bodies
     for contact in stage.world.contacts(robot.body):
         if contact.other in own or contact.distance_m >= 0.0:
             continue
         other = stage.name_of_body(contact.other)
-        if other != GROUND:
+        if other != GROUND and other not in but:
             return other
     return ""

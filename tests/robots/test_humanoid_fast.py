@@ -22,7 +22,9 @@ from fleetloop.envs.stage import Stage
 from fleetloop.envs.trace.shapes import Box, Cylinder
 
 RIGHT = 1
-CARRY, WIPE, WALK = (f"fleetloop/Humanoid{name}-v0" for name in ("Carry", "Wipe", "Walk"))
+CARRY, WIPE, WALK, PICK, HANDOVER = (
+    f"fleetloop/Humanoid{name}-v0" for name in ("Carry", "Wipe", "Walk", "Pick", "Handover")
+)
 
 HZ = Humanoid.physics_hz
 
@@ -51,7 +53,7 @@ def walked(physics: str, seconds: float, *speeds: float):
     return place, turn
 
 
-@pytest.mark.parametrize("task", [CARRY, WIPE, WALK])
+@pytest.mark.parametrize("task", [CARRY, WIPE, WALK, PICK, HANDOVER])
 def test_experts_do_the_same_tasks_without_an_engine(task):
     env = make_env(task, physics="fast", obs_mode="state")
     full = make_env(task, obs_mode="state")
@@ -65,20 +67,21 @@ def test_experts_do_the_same_tasks_without_an_engine(task):
     env.close()
 
 
-@pytest.mark.parametrize("task", [CARRY, WIPE])
-def test_without_an_engine_too_a_restore_goes_on_the_same(task):
+# Of picking: before the thing is taken, until it is carried.
+@pytest.mark.parametrize(("task", "at"), [(CARRY, 32), (WIPE, 32), (PICK, 18)])
+def test_without_an_engine_too_a_restore_goes_on_the_same(task, at):
     env = make_env(task, physics="fast", obs_mode="state")
     expert = EXPERTS.get(task)()
     _, info = env.reset(seed=4)
     seen, actions, snapshot = [], [], None
-    for number in range(40):
-        if number == 32:
+    for number in range(at + 8):
+        if number == at:
             snapshot = env.snapshot()
         actions.append(expert.act(info["truth"], None)[0])
         observation, reward, _, _, info = env.step(actions[-1])
         seen.append((reward, body_bytes(observation)))
     env.restore(snapshot)
-    for number in range(32, 40):
+    for number in range(at, at + 8):
         observation, reward, *_ = env.step(actions[number])
         assert (reward, body_bytes(observation)) == seen[number]
     env.close()
@@ -94,6 +97,37 @@ def test_a_dropped_bag_is_dropped():
         if terminated:
             break
     assert info["cause"] == "dropped"
+    env.close()
+
+
+def test_a_thing_is_grasped_carried_and_let_go():
+    env = make_env(PICK, physics="fast", obs_mode="state")
+    expert = EXPERTS.get(PICK)()
+    _, info = env.reset(seed=3)
+    kinds, over = [], False
+    while not over:
+        action, _ = expert.act(info["truth"], None)
+        _, _, terminated, truncated, info = env.step(action)
+        kinds += [event["kind"] for event in info["events"]]
+        over = terminated or truncated
+    assert kinds == ["grasped", "released", "placed"]
+    env.reset(seed=3)
+    for _ in range(20):  # closed fingers far from anything take nothing
+        closed = np.zeros(env.action_space.shape, np.float32)
+        closed[10] = -1.0
+        *_, info = env.step(closed)
+        assert not info["events"]
+    env.close()
+
+
+def test_a_hand_that_opens_too_early_drops_what_it_should_give():
+    env = make_env(HANDOVER, physics="fast", obs_mode="state")
+    env.reset(seed=0)
+    action = np.zeros(env.action_space.shape, np.float32)
+    action[10] = 1.0
+    *_, info = env.step(action)
+    assert info["cause"] == "dropped"
+    assert [event["kind"] for event in info["events"]] == ["dropped"]
     env.close()
 
 

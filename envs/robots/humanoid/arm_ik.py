@@ -59,6 +59,7 @@ def reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps, leve
     error = np.empty(wanted)
     jac = np.empty((wanted, count))
     square = np.empty((wanted, wanted))
+    weights, turns = np.empty(wanted), np.empty(count)
     far = 0.0
     for number in range(steps + 1):
         _chain(tree, rows, trunk, trunk_R, q, place, axes, grip, turned)
@@ -85,21 +86,48 @@ def reach_steps(tree, rows, trunk, trunk_R, target, lower, upper, q, steps, leve
             for k in range(count):
                 for a in range(3):
                     jac[3 + a, k] = level_m * axes[k, a]
-        for a in range(wanted):
-            for b in range(wanted):
-                square[a, b] = 0.0
-                for k in range(count):
-                    square[a, b] += jac[a, k] * jac[b, k]
-            square[a, a] += min(_DAMPING_M, far) ** 2 if wanted == 3 else _LEVEL_DAMPING_M**2
-        _solve(square, error)
+        damping = min(_DAMPING_M, far) ** 2 if wanted == 3 else _LEVEL_DAMPING_M**2
+        # Joints that are pressed against their limits are left out, or the others stop with them.
+        for _ in range(3):
+            _turns(jac, error, damping, square, weights, turns)
+            if not _leave_out(joint, rows, q, lower, upper, turns, jac):
+                break
         for k in range(count):
-            turn = 0.0
-            for a in range(wanted):
-                turn += jac[a, k] * error[a]
             j = joint[rows[k]]
-            moved = q[j] + min(max(turn, -_STEP_RAD), _STEP_RAD)
+            moved = q[j] + min(max(turns[k], -_STEP_RAD), _STEP_RAD)
             q[j] = min(max(moved, lower[j]), upper[j])
     return far
+
+
+@inline
+def _turns(jac, error, damping, square, weights, turns):
+    """Turns of the joints by damped least squares; written."""
+    wanted, count = jac.shape
+    for a in range(wanted):
+        weights[a] = error[a]
+        for b in range(wanted):
+            square[a, b] = 0.0
+            for k in range(count):
+                square[a, b] += jac[a, k] * jac[b, k]
+        square[a, a] += damping
+    _solve(square, weights)
+    for k in range(count):
+        turns[k] = 0.0
+        for a in range(wanted):
+            turns[k] += jac[a, k] * weights[a]
+
+
+@inline
+def _leave_out(joint, rows, q, lower, upper, turns, jac):
+    """Empties the columns of joints at a limit that would turn on; returns whether there were."""
+    found = False
+    for k in range(len(rows)):
+        j = joint[rows[k]]
+        out = (q[j] <= lower[j] and turns[k] < 0.0) or (q[j] >= upper[j] and turns[k] > 0.0)
+        if out:
+            found = True
+            jac[:, k] = 0.0
+    return found
 
 
 @inline

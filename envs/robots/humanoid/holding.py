@@ -8,7 +8,7 @@ a force, and who made it takes it away when the fingers let go.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from fleetloop.core.frames import (
     FloatArray,
     Pose,
     cross,
+    quaternion_conjugate,
     quaternion_from_rotation_vector,
     quaternion_multiply,
     rotate,
@@ -52,6 +53,7 @@ class Held:
         thing: What.
         body_m: The point of the thing, in its own frame, that is at the grip.
         mass_kg: Its mass.
+        body_q_hand: Axes of the hand in those of the thing, xyzw (4,).
         turns: Whether it swings about the grip, as a bag by its handle does.
         max_force_n: What the tie bears.
         drop_m: How far below the grip it ends.
@@ -61,6 +63,7 @@ class Held:
     thing: Thing
     body_m: FloatArray
     mass_kg: float
+    body_q_hand: FloatArray = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
     turns: bool = False
     max_force_n: float = 200.0
     lets_go_m: float = 0.035
@@ -134,7 +137,8 @@ class Holding:
 
     def grip_pose(self, hand: Pose, held: Held) -> Pose:
         """Where a thing is when it is held upright in a hand at a pose."""
-        return hand @ Pose(GRIP_POINT_M - held.body_m, np.array([0.0, 0.0, 0.0, 1.0]))
+        turn = quaternion_multiply(hand.quaternion_xyzw, quaternion_conjugate(held.body_q_hand))
+        return Pose(hand.transform_points(GRIP_POINT_M) - rotate(turn, held.body_m), turn)
 
     def contact_wrench(self, side: int) -> FloatArray:
         """Sum of the contact forces on what a hand holds, (6,), as of a body; once a tick."""
@@ -206,7 +210,9 @@ class Holding:
             velocity = (grip - self._grip_m[side]) / span
             accel = (velocity - self._grip_m_s[side]) / span
             self._grip_m[side], self._grip_m_s[side] = grip, velocity
-            turn = hands[side].quaternion_xyzw
+            turn = quaternion_multiply(
+                hands[side].quaternion_xyzw, quaternion_conjugate(held.body_q_hand)
+            )
             if held.turns:
                 length = float(held.body_m[2]) * _BAG_INERTIA
                 swing(self._swing[side], accel[:2], GRAVITY_M_S2, length, _BAG_DAMPING_1_S,
@@ -260,7 +266,7 @@ class Holding:
             return
         self._ties[side] = self._body.attach(
             f"{SIDES[side]}_hand", body, GRIP_POINT_M - HAND_COM_M, held.body_m,
-            turns=held.turns, max_force_n=held.max_force_n,
+            turns=held.turns, max_force_n=held.max_force_n, body_q_link=held.body_q_hand,
         )  # fmt: skip
         self._body.ignore(body, self._links(side))
 

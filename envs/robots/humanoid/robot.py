@@ -407,6 +407,15 @@ class Humanoid:
         self._holding.take(side, held)
         self._state = None
 
+    def opening_m(self, side: int) -> float:
+        """How far the fingers of a hand are from its middle."""
+        return float(self._joints[0, 0, self._tree.joints.index(f"{SIDES[side]}_finger")])
+
+    def hold(self, side: int, held: Held) -> None:
+        """Ties a thing to a hand where it is."""
+        self._holding.take(side, held)
+        self._state = None
+
     def _show(self, stage: Stage) -> None:
         looks, points = _looks(self.params), landmarks_m(self.params)
         self._move(self._now, 0)

@@ -41,6 +41,7 @@ from fleetloop.envs.sensors.echoes import (
     group_echoes,
     sub_rays,
 )
+from fleetloop.envs.trace.layout import LANES
 from fleetloop.envs.trace.material import MaterialTable
 from fleetloop.envs.trace.raygrid import RayGrid
 from fleetloop.envs.trace.view import View
@@ -63,6 +64,10 @@ _NOT_WANTED: dict[str, npt.NDArray[Any]] = {
     "airborne": np.zeros(0, np.bool_),
     "point_true_m": np.zeros((0, 3), np.float32),
 }
+
+
+_SLOT_RAYS = 128
+"""Rays of a sweep that are traced at one time, and placed shapes anew for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +147,7 @@ class Lidar:
             _grid(config, beam_directions(config.beams, tuple(spot), config.sweep_s), tile)
             for spot in sub_rays(config.sub_rays)
         )
-        self._columns_per_slot = tile[1] if config.sweep_s > 0.0 else self._shape[1]
+        self._columns_per_slot = _slot_columns(tile) if config.sweep_s > 0.0 else self._shape[1]
         slots = self._grids[0].n_slots
         # Slot k covers columns k*c to (k+1)*c; it is traced at the middle of its time.
         edges = np.minimum(np.arange(slots + 1) * self._columns_per_slot, config.beams.azimuths)
@@ -355,8 +360,13 @@ def _tile(beams: int, sweeps: bool) -> tuple[int, int]:
     A tile has one time: few beams that sweep leave most of theirs empty, so as not to be coarse.
     """
     fewest = 16 if sweeps else 1
-    rows = min(128, max(fewest, 2 ** math.ceil(math.log2(beams))))
-    return rows, 128 // rows
+    rows = min(LANES, max(fewest, 2 ** math.ceil(math.log2(beams))))
+    return rows, LANES // rows
+
+
+def _slot_columns(tile: tuple[int, int]) -> int:
+    """Columns that share a time: of so many beams, that a slot has enough rays for its set-up."""
+    return max(tile[1], _SLOT_RAYS // tile[0])
 
 
 def _grid(
@@ -365,8 +375,9 @@ def _grid(
     if config.sweep_s == 0.0:
         return RayGrid(directions, tile=tile, depth_axis=0)
     tile_rows = -(-directions.shape[0] // tile[0])
-    slots = -(-directions.shape[1] // tile[1])
-    slot_of_tile = np.broadcast_to(np.arange(slots), (tile_rows, slots))
+    columns = -(-directions.shape[1] // tile[1])
+    slot = np.arange(columns) * tile[1] // _slot_columns(tile)
+    slot_of_tile, slots = np.broadcast_to(slot, (tile_rows, columns)), int(slot[-1]) + 1
     return RayGrid(directions, tile=tile, slot_of_tile=slot_of_tile, n_slots=slots, depth_axis=0)
 
 

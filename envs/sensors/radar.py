@@ -113,7 +113,7 @@ class Radar:
         scan = config.scan
         self._of_ray = _rays(scan)
         shape = (scan.rows, scan.columns, 3)
-        self._grid = RayGrid(self._of_ray.direction.reshape(shape), tile=(8, 16), depth_axis=0)
+        self._grid = RayGrid(self._of_ray.direction.reshape(shape), depth_axis=0)
         self._resolution = Resolution(scan.range_m, scan.azimuth_sine, scan.speed_m_s)
         self._signal = DETECTION / REFERENCE_M2 * scan.reach_10dbsm_m**4
 

@@ -138,9 +138,7 @@ class Ultrasonic:
         self.scan_s = 0.0
         self.schema = _schema(config)
         self._directions, self._solid_angle = _cone(config.half_angles_rad)
-        self._rays = RayGrid(
-            self._directions.reshape(_ROWS, _COLUMNS, 3), tile=(8, 16), depth_axis=0
-        )
+        self._rays = RayGrid(self._directions.reshape(_ROWS, _COLUMNS, 3), depth_axis=0)
         self._gain = _one_way_gain(self._directions.astype(np.float64), config)
         self._pulse_m = 0.5 * config.cycles / config.frequency_hz * speed_of_sound_m_s(20.0)
         self._threshold = _wall_energy(config, self._pulse_m)

@@ -33,6 +33,7 @@ from fleetloop.envs.trace.layout import (
 )
 from fleetloop.envs.trace.packets import packets_of
 from fleetloop.envs.trace.raygrid import RayGrid
+from fleetloop.envs.trace.spots import NO_SPOTS
 from fleetloop.envs.trace.visibility import visibility
 
 Float64 = npt.NDArray[np.float64]
@@ -150,7 +151,7 @@ def occluded(
         reach, np.full(met.shape, -1, np.int32), np.zeros(met.shape, np.int32)
     )  # fmt: skip
     packets = _packets(points, table.astype(np.int32))
-    visibility(packets, instances, meshes, near, SEE_THROUGH, blocked)
+    visibility(packets, instances, meshes, near, SEE_THROUGH, NO_SPOTS, blocked)
     beyond = met & ((unit > t_limits[1]) | (unit < t_limits[0]))
     hidden: npt.NDArray[np.bool_] = (
         (blocked.instance >= 0) | ~carried.seen | beyond | ~_in_view(rays, carried.pixels)

@@ -48,7 +48,7 @@ _TINY = np.float32(1e-20)
 
 @inline
 def accept(row, primitive, f, i):
-    """Takes over the hits of a shape where they are nearer than those before it.
+    """Takes over the hits of a shape where they are nearer than those before it; 0 if nowhere.
 
     In loops of their own: within one, LLVM would see that lanes keep what they have, and store
     under masks (see `blend`).
@@ -61,11 +61,12 @@ def accept(row, primitive, f, i):
         i[NEARER + k] = nearer
         f[T + k] = new if new < old else old
     if some == _NONE:
-        return
+        return some
     for k in range(LANES):
         nearer = i[NEARER + k]
         i[ROW + k] = blend(nearer, row, i[ROW + k])
         i[PRIMITIVE + k] = blend(nearer, primitive, i[PRIMITIVE + k])
+    return some
 
 
 @inline

@@ -25,6 +25,7 @@ from fleetloop.envs.trace.layout import (
     MeshArrays,
     TileArrays,
 )
+from fleetloop.envs.trace.spots import NO_SPOTS
 from fleetloop.envs.trace.visibility import visibility
 
 # Panes behind one another that are told apart; the last one is taken as opaque.
@@ -85,7 +86,7 @@ def composite(
     for layer in range(MAX_LAYERS):
         live = passing > 0.0
         met = _nothing_met(count, np.where(live, np.float32(t_limits[1]), np.float32(0.0)))
-        visibility(part, instances, meshes, begin, 0, met)
+        visibility(part, instances, meshes, begin, 0, NO_SPOTS, met)
         opacity = of_row[met.instance]
         if layer == MAX_LAYERS - 1:
             opacity = np.ones_like(opacity)
@@ -121,7 +122,7 @@ def _tiles_with_blended(
     met = _nothing_met(len(tiles.tiles), gbuffer.t)
     begin = np.full((1, LANES), t_limits[0], np.float32)
     only_blended = InstanceArrays(instances.table, rows)
-    visibility(tiles, only_blended, meshes, begin, _OPAQUE_HERE, met)
+    visibility(tiles, only_blended, meshes, begin, _OPAQUE_HERE, NO_SPOTS, met)
     return np.flatnonzero(((met.instance >= 0) | solid).any(axis=1))
 
 

@@ -50,11 +50,12 @@ BLENDED = 2  # alpha < 1: RGB composites it
 RASTERED = 4  # set within a chunk: the rasteriser draws it, the packets pass it by
 
 # Columns of a tile's (or block's) bounds, (tiles, PCOLS) float32, in the ray frame.
-PCOLS = 20
+PCOLS = 32
 # 0..11: outward normals of the four side planes; a point p is outside if normal . p > 0.
 AXIS = 12  # 3: mean direction, or zero (as the normals) if the rays are too far apart
 AXIS_REACH = 15  # the largest direction . axis: a lower bound of t is (p . axis) / reach
 NORM_REACH = 16  # the largest length of a direction: another one is |p| / reach
+CORNERS = 17  # 12: directions of the pyramid's four edges, or zero as the normals
 
 # Columns of MeshArrays.meta, int32.
 MCOLS = 8

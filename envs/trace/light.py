@@ -236,31 +236,46 @@ def light_arrays(
         position_m: Ray origins of the slots, (slots, 3), world.
         rotation: world_R_sensor of the slots, (slots, 3, 3).
     """
+    numbers = _numbers(light).copy()
+    numbers[CAMERA_WORLD : CAMERA_WORLD + 3] = position_m[0]
+    turned = np.ascontiguousarray(rotation, dtype=np.float32)
+    return LightArrays(
+        np.matmul(light.sun_direction, rotation).astype(np.float32),
+        np.ascontiguousarray(turned[:, 2, :]),
+        _lamp_rows(light, position_m, rotation),
+        numbers,
+        turned,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers(light: Light) -> npt.NDArray[np.float32]:
+    """`LightArrays.numbers` without the camera's place."""
     colors = illumination(light)
     numbers = np.zeros(NUMBERS)
     for place, value in (
         (SUN_COLOR, colors.sun), (SKY_COLOR, colors.sky), (GROUND_LIGHT, colors.ground),
         (ZENITH, colors.zenith), (HORIZON, colors.horizon), (SUN_WORLD, light.sun_direction),
-        (CAMERA_WORLD, position_m[0]),
     ):  # fmt: skip
         numbers[place : place + 3] = value
     numbers[FOG_PER_M] = extinction_1_m(light.fog_visibility_m, light.rain_mm_h)
     numbers[WETNESS] = max(light.wetness, min(1.0, light.rain_mm_h / 4.0))
     numbers[SNOW], numbers[CLOUDINESS], numbers[NIGHT] = light.snow, light.cloudiness, colors.night
     numbers[CLOUD_SEED] = light.seed % 4096
-    lamps = np.zeros((len(rotation), len(light.lamps), 12))
+    return numbers.astype(np.float32)
+
+
+def _lamp_rows(
+    light: Light, position_m: npt.NDArray[np.float64], rotation: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """`LightArrays.lamps`."""
+    lamps = np.zeros((len(rotation), len(light.lamps), 12), np.float32)
     for i, lamp in enumerate(light.lamps):
         lamps[:, i, 0:3] = np.einsum("sji,sj->si", rotation, np.array(lamp.position_m) - position_m)
         lamps[:, i, 3:6] = np.einsum("sji,j->si", rotation, np.array(lamp.direction))
         lamps[:, i, 6:9] = lamp.color
         lamps[:, i, 9], lamps[:, i, 10] = math.cos(lamp.cone_rad), lamp.range_m
-    return LightArrays(
-        np.einsum("sji,j->si", rotation, light.sun_direction).astype(np.float32),
-        np.ascontiguousarray(rotation[:, 2, :], dtype=np.float32),
-        lamps.astype(np.float32),
-        numbers.astype(np.float32),
-        np.ascontiguousarray(rotation, dtype=np.float32),
-    )
+    return lamps
 
 
 def sun_position(when: datetime, latitude_rad: float, longitude_rad: float) -> tuple[float, float]:

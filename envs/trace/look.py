@@ -182,4 +182,4 @@ def _spinning_rays(elevations_rad: tuple[float, ...], azimuths: int) -> RayGrid:
     directions = np.stack(
         [flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation) + 0.0 * azimuth], axis=-1
     )
-    return RayGrid(directions.astype(np.float32), tile=(8, 16))
+    return RayGrid(directions.astype(np.float32))

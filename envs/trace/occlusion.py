@@ -3,15 +3,17 @@
 For the shading stage (`shade.py`): after `visibility`, mark the lanes that could be lit (they hit
 something and face the light), then
 
-    sun_shadow(tiles, instances, meshes, gbuffer, sun, wanted, SEE_THROUGH, shadow)
+    sun_shadow(tiles, instances, meshes, gbuffer, sun, up, wanted, SEE_THROUGH, shadow)
 
 with `sun` (tables, 3) float32: the unit direction towards the sun *in the ray frame* of each table
 (`world_R_sensor.T @ sun_world`), and `wanted`, `shadow` (k, LANES) uint8, 1 = test it, 1 = in
 shadow. Lamps go one ray at a time through the helper `segments.segment_blocked`.
 
 Rays to the sun are parallel, so instances are culled as discs in the plane across the sun, against
-the box of a block's hit points, then of a tile's. Analytic shapes take whole packets; meshes take
-lane by lane: the hit points of a tile spread too much for a packet to stay together in a tree
+the box of a block's hit points, then by their own boxes, against a tile's. Rays to the sun rise, so
+that the road, which most shapes of a town are, shades nothing that stands on it. Analytic shapes
+take whole packets; meshes take lane by lane, from the few nodes that the lanes of a tile have in
+common: the hit points of a tile spread too much for a packet to stay together down to the leaves
 (13x slower when tried), while a lane stops at its first triangle.
 """
 
@@ -24,16 +26,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.blend import choose
+from fleetloop.envs.trace.boxes import center_along, half_extents, reach_along
 from fleetloop.envs.trace.bvh import MAX_DEPTH
 from fleetloop.envs.trace.culling import gather_discs, shading
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.trace.layout import (
     BOX,
     CENTER,
+    COUNT,
     CYLINDER,
     DIMS,
     KIND,
     LANES,
+    LINK,
     MESH,
     MESH_INDEX,
     NODE_BEGIN,
@@ -47,12 +52,17 @@ from fleetloop.envs.trace.layout import (
     MeshArrays,
     TileArrays,
 )
-from fleetloop.envs.trace.segments import mesh_crossed, off_zero, triangle_crossed
+from fleetloop.envs.trace.segments import nodes_crossed, off_zero, triangle_crossed
 
 # Shadow rays start this far off the surface, in metres and in parts of the distance seen: above the
 # rounding of float32 hit points. Things closer together than this cast no shadow on each other.
 _OFFSET_M = np.float32(1e-3)
 _OFFSET_PART = np.float32(1e-5)
+
+# Numbers of a box in sun coordinates: two ranges across, then one bound along the sun, one upwards.
+_EXTENTS = 6
+# Boxes are wider by this part, far above the rounding of float32.
+_ROOM = np.float32(1.00001)
 
 # Offsets into the float scratch: hit points in the ray frame, and spare rows for reductions.
 _X = 0
@@ -70,6 +80,12 @@ _TODO = 0  # 1: not found in shadow yet
 _MEETS = LANES  # 1: may meet the mesh at hand
 _INTEGERS = 2 * LANES
 
+# How many nodes are opened for all rays at once, and how many branches may be left.
+_OPENED = 40
+_BRANCHES = 12
+# Where the nodes that are left lie in the stack; a walk from them stays below.
+_COMMON = 2 * MAX_DEPTH
+
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 _TINY = np.float32(1e-20)
@@ -83,6 +99,7 @@ def sun_shadow(
     meshes: MeshArrays,
     gbuffer: GBuffer,
     sun: npt.NDArray[np.float32],
+    up: npt.NDArray[np.float32],
     wanted: npt.NDArray[np.uint8],
     skip_flags: int,
     shadow: npt.NDArray[np.uint8],
@@ -95,6 +112,7 @@ def sun_shadow(
         meshes: As in `visibility`.
         gbuffer: As in `visibility`, filled.
         sun: (tables, 3) unit direction towards the sun in the ray frame of each table.
+        up: (tables, 3) unit direction upwards: what lies below a point does not shade it.
         wanted: (k, LANES) 1 where a lane hit something that faces the sun; others are not tested.
         skip_flags: Rows with any of these bits in FLAGS cast no shadow.
         shadow: (k, LANES) written: 1 where a wanted lane is in shadow, else 0.
@@ -106,10 +124,11 @@ def sun_shadow(
     of_block = np.empty(n_rows, np.int32)
     columns = np.empty((4, n_rows), np.float32)
     inside = np.empty(n_rows, np.int32)
-    boxes = np.empty((len(tiles.tiles), 5), np.float32)
-    box = np.empty(5, np.float32)
-    axes = np.empty(9, np.float32)
-    stack = np.empty(2 * MAX_DEPTH, np.int32)
+    extents = np.empty((n_rows, _EXTENTS), np.float32)
+    boxes = np.empty((len(tiles.tiles), _EXTENTS), np.float32)
+    box = np.empty(_EXTENTS, np.float32)
+    axes = np.empty(12, np.float32)
+    stack = np.empty(_COMMON + 3 * _OPENED, np.int32)
     last_table = -1
     begin = 0
     while begin < len(tiles.tiles):
@@ -117,13 +136,14 @@ def sun_shadow(
         table = instances.table[table_number]
         if table_number != last_table:
             last_table = table_number
-            _sun_axes(sun[table_number], axes)
+            _sun_axes(sun[table_number], up[table_number], axes)
             _fill_discs(table, axes, discs)
             gather_discs(discs, instances.rows, skip_flags, columns)
         end = _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box)
         n_block = 0
         if box[0] <= box[1]:
             n_block = shading(columns, box, inside, of_block)
+            n_block = _boxed(table, instances.rows, axes, box, of_block, n_block, extents)
         for k in range(begin, end):
             shadow[k, :] = 0
             if boxes[k, 0] > boxes[k, 1]:
@@ -132,9 +152,9 @@ def sun_shadow(
             instance, primitive = gbuffer.instance[k], gbuffer.primitive[k]
             for candidate in range(n_block):
                 row = of_block[candidate]
-                disc, entry, integers = discs[row], table[row], instances.rows[row]
-                if not _shades(disc, boxes[k]):
+                if not _shades(extents[candidate], boxes[k]):
                     continue
+                disc, entry, integers = discs[row], table[row], instances.rows[row]
                 if integers[KIND] == MESH:
                     root = meshes.meta[integers[MESH_INDEX], NODE_BEGIN]
                     _shade_by_mesh(
@@ -154,7 +174,7 @@ def sun_shadow(
 def _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box):
     """Boxes of the wanted points of one block's tiles, and around all; returns where it ends."""
     block, table_number = tiles.block_of_tile[tiles.tiles[begin]], tiles.table_of_tile[begin]
-    box[0], box[1], box[2], box[3], box[4] = _BIG, -_BIG, _BIG, -_BIG, _BIG
+    box[0], box[1], box[2], box[3], box[4], box[5] = _BIG, -_BIG, _BIG, -_BIG, _BIG, _BIG
     end = begin
     while (
         end < len(tiles.tiles)
@@ -167,13 +187,14 @@ def _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box):
             box[2 * j] = min(box[2 * j], boxes[end, 2 * j])
             box[2 * j + 1] = max(box[2 * j + 1], boxes[end, 2 * j + 1])
         box[4] = min(box[4], boxes[end, 4])
+        box[5] = min(box[5], boxes[end, 5])
         end += 1
     return end
 
 
 @inline
-def _sun_axes(sun, axes):
-    """Two axes across the sun and the sun itself, as nine numbers."""
+def _sun_axes(sun, up, axes):
+    """Two axes across the sun, the sun itself, and upwards, as twelve numbers."""
     x, y, z = sun[0], sun[1], sun[2]
     # The branch-free frame of Duff et al. 2017, "Building an orthonormal basis, revisited".
     sign = _ONE if z >= _ZERO else -_ONE
@@ -182,6 +203,42 @@ def _sun_axes(sun, axes):
     axes[0], axes[1], axes[2] = _ONE + sign * x * x * a, sign * b, -sign * x
     axes[3], axes[4], axes[5] = b, sign + y * y * a, -y
     axes[6], axes[7], axes[8] = x, y, z
+    # Towards a sun below the horizon rays lead downwards: then height says nothing.
+    rises = _ONE if x * up[0] + y * up[1] + z * up[2] > _ZERO else _ZERO
+    axes[9], axes[10], axes[11] = rises * up[0], rises * up[1], rises * up[2]
+
+
+@inline
+def _boxed(table, rows, axes, box, kept, count, extents):
+    """Holds the boxes of candidates against the points of a block; returns how many are left.
+
+    Args:
+        table, rows: Instances.
+        axes: From `_sun_axes`.
+        box: Of the points.
+        kept: (rows,) the candidates; those that are left move to the front.
+        count: How many there are.
+        extents: (rows, _EXTENTS) written: their ranges across the sun, and how far they reach
+            along it and upwards.
+    """
+    left = 0
+    for candidate in range(count):
+        row = kept[candidate]
+        entry, reaches = table[row], extents[left]
+        half = half_extents(entry, rows[row])
+        for j in range(4):
+            x, y, z = axes[3 * j], axes[3 * j + 1], axes[3 * j + 2]
+            middle = center_along(entry, x, y, z)
+            reach = min(reach_along(entry, half, x, y, z) * _ROOM, entry[RADIUS])
+            if j < 2:
+                reaches[2 * j] = middle - reach
+                reaches[2 * j + 1] = middle + reach
+            else:
+                reaches[2 + j] = middle + reach
+        if _shades(reaches, box):
+            kept[left] = row
+            left += 1
+    return left
 
 
 @inline
@@ -207,8 +264,8 @@ def _hit_points(directions, t, axes, f):
 
 @inline
 def _lane_box(wanted, axes, f, box):
-    """Box of the wanted start points in sun coordinates: ranges across, smallest along."""
-    for j in range(3):
+    """Box of the wanted start points: ranges across the sun, smallest along it and upwards."""
+    for j in range(4):
         ax, ay, az = axes[3 * j], axes[3 * j + 1], axes[3 * j + 2]
         for k in range(LANES):
             value = ax * f[_X + k] + ay * f[_Y + k] + az * f[_Z + k]
@@ -225,19 +282,19 @@ def _lane_box(wanted, axes, f, box):
             box[2 * j] = f[_A]
             box[2 * j + 1] = f[_SPARE]
         else:
-            box[4] = f[_A]
+            box[2 + j] = f[_A]
 
 
 @inline
-def _shades(disc, box):
-    """Whether a disc overlaps a box across the sun and reaches above its lowest point."""
-    radius = disc[3]
+def _shades(reaches, box):
+    """Whether a shape overlaps a box of points across the sun, and rises above its lowest one."""
     return (
-        disc[0] + radius >= box[0]
-        and disc[0] - radius <= box[1]
-        and disc[1] + radius >= box[2]
-        and disc[1] - radius <= box[3]
-        and disc[2] + radius >= box[4]
+        reaches[1] >= box[0]
+        and reaches[0] <= box[1]
+        and reaches[3] >= box[2]
+        and reaches[2] <= box[3]
+        and reaches[4] >= box[4]
+        and reaches[5] >= box[5]
     )
 
 
@@ -393,6 +450,9 @@ def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, st
     sz = r6 * x + r7 * y + r8 * z
     if not _meets_root(entry, meshes.nodes[root], axes, disc, sx, sy, sz, f, todo):
         return
+    begin = _common_nodes(meshes, root, sx, sy, sz, f, todo, stack)
+    if begin == 0:
+        return
     last = np.int32(-1)
     for k in range(LANES):
         if todo[_MEETS + k] == 0:
@@ -407,10 +467,67 @@ def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, st
         ):
             todo[k] = np.int32(0)
             continue
-        found = mesh_crossed(meshes, root, px, py, pz, sx, sy, sz, _BIG, own, stack)
+        for waiting in range(begin):
+            stack[waiting] = stack[_COMMON + waiting]
+        found = nodes_crossed(meshes, begin, px, py, pz, sx, sy, sz, _BIG, own, stack)
         if found >= 0:
             todo[k] = np.int32(0)
             last = found
+
+
+@inline
+def _common_nodes(meshes, root, sx, sy, sz, f, todo, stack):
+    """Goes down a mesh's tree with all marked rays at once, while few branches are left.
+
+    The rays are parallel, so that one of them meets a box only if a ray from the middle of their
+    start points meets that box, grown by how far the points spread. Most shadow rays pass a tree's
+    crown or a street's walls and end here; the others start from a few nodes far down.
+
+    Returns:
+        How many nodes lie in `stack` from `_COMMON` on.
+    """
+    cx, ex = _spread(_PX, f, todo)
+    cy, ey = _spread(_PY, f, todo)
+    cz, ez = _spread(_PZ, f, todo)
+    ix, iy, iz = _ONE / off_zero(sx), _ONE / off_zero(sy), _ONE / off_zero(sz)
+    ax, ay, az = abs(ix), abs(iy), abs(iz)
+    # A queue in the upper part of the stack: its front is opened, its children go to its end.
+    first, end = _COMMON, _COMMON + 1
+    stack[first] = root
+    for _ in range(_OPENED):
+        if first == end or end - first >= _BRANCHES:
+            break
+        node = stack[first]
+        first += 1
+        if meshes.links[node, COUNT] > 0:
+            stack[end] = node
+            end += 1
+            continue
+        for side in range(2):
+            child = np.int32(meshes.links[node, LINK] if side == 1 else node + 1)
+            box = meshes.nodes[child]
+            tx, ty, tz = (box[0] - cx) * ix, (box[1] - cy) * iy, (box[2] - cz) * iz
+            hx, hy, hz = (box[3] + ex) * ax, (box[4] + ey) * ay, (box[5] + ez) * az
+            enter = max(max(tx - hx, ty - hy), max(tz - hz, _ZERO))
+            if enter <= min(min(tx + hx, ty + hy), tz + hz):
+                stack[end] = child
+                end += 1
+    for waiting in range(end - first):
+        stack[_COMMON + waiting] = stack[first + waiting]
+    return end - first
+
+
+@inline
+def _spread(row, f, todo):
+    """Middle of the marked lanes' numbers in a row of the scratch, and how far they lie from it."""
+    low, high = _BIG, -_BIG
+    for k in range(LANES):
+        value = f[row + k]
+        low = value if (todo[_MEETS + k] != 0) & (value < low) else low
+        high = value if (todo[_MEETS + k] != 0) & (value > high) else high
+    middle = np.float32(0.5) * (low + high)
+    spread = max(high - middle, middle - low)
+    return middle, spread * _ROOM + np.float32(1e-6) * abs(middle)
 
 
 @inline

@@ -13,7 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.jit import inline, kernel
-from fleetloop.envs.trace.layout import AXIS, AXIS_REACH, LANES, NORM_REACH, PCOLS, TileArrays
+from fleetloop.envs.trace.layout import (
+    AXIS,
+    AXIS_REACH,
+    CORNERS,
+    LANES,
+    NORM_REACH,
+    PCOLS,
+    TileArrays,
+)
 
 # As in `raygrid`: windows are wider by this than their rays, and pyramids end before 90 degrees.
 _MARGIN = 2e-6
@@ -37,6 +45,7 @@ def packets_of(directions: npt.NDArray[np.float32], table: npt.NDArray[np.int32]
 def _bound(directions: npt.NDArray[np.float32], bounds: npt.NDArray[np.float32]) -> None:
     unit = np.empty((3, LANES))
     frame = np.empty((3, 3))
+    window = np.empty((2, 2))
     for k in range(len(directions)):
         d, b = directions[k], bounds[k]
         longest = _unit_rays(d, unit)
@@ -57,7 +66,12 @@ def _bound(directions: npt.NDArray[np.float32], bounds: npt.NDArray[np.float32])
             b[AXIS + j] = np.float32(frame[0, j])
         b[AXIS_REACH] = np.float32(reach * (1.0 + 1e-6))
         for side in range(2):
-            _window(unit, frame, side + 1, b, 6 * side)
+            _window(unit, frame, side + 1, b, 6 * side, window[side])
+        for number in range(4):
+            u, v = window[0, number % 2], window[1, number // 2]
+            for j in range(3):
+                edge = frame[0, j] + u * frame[1, j] + v * frame[2, j]
+                b[CORNERS + 3 * number + j] = np.float32(edge)
 
 
 @inline
@@ -100,8 +114,8 @@ def _axes(d, unit, frame):
 
 
 @inline
-def _window(unit, frame, side, b, at):
-    """The two planes of one side of the pyramid."""
+def _window(unit, frame, side, b, at, window):
+    """The two planes of one side of the pyramid, and their tangents from the axis."""
     axis, across = frame[0], frame[side]
     low, high = 1e30, -1e30
     for lane in range(LANES):
@@ -112,6 +126,7 @@ def _window(unit, frame, side, b, at):
         high = max(high, tangent)
     low -= _MARGIN
     high += _MARGIN
+    window[0], window[1] = low, high
     top, bottom = 1.0 / np.sqrt(1.0 + high * high), 1.0 / np.sqrt(1.0 + low * low)
     for j in range(3):
         b[at + j] = np.float32((across[j] - high * axis[j]) * top)

@@ -14,8 +14,6 @@ from fleetloop.envs.trace.albedo import RECORD_FLOATS, surface_records
 from fleetloop.envs.trace.decoration import decorate, is_decorated
 from fleetloop.envs.trace.layers import Shaded, composite
 from fleetloop.envs.trace.layout import (
-    BLENDED,
-    FLAGS,
     LANES,
     SEE_THROUGH,
     GBuffer,
@@ -80,12 +78,12 @@ def prepare_painter(scene: Scene, view: View) -> Painter:
         looks=looks,
         texels=table.textures.texels,
         texture_meta=table.textures.meta,
-        pixel_rad=pixel_angle(view.rays),
+        pixel_rad=view.rays.pixel_rad,
         exposure=exposure_for(colors, float(np.sin(scene.light.sun_elevation_rad))),
         is_day=bool(colors.sun.max() > 0.0),
         alpha=table.alpha,
         t_limits=(view.t_min_m, view.t_max_m),
-        has_blended=bool((scene.row_integers[:, FLAGS] & BLENDED).any()),
+        has_blended=scene.has_blended,
         falling=falling(scene.light, view.seed),
         is_decorated=is_decorated(looks, light.numbers),
     )
@@ -175,7 +173,8 @@ def _shade(
         )
     if painter.is_day:
         shadow = np.empty((count, LANES), np.uint8)
-        sun_shadow(tiles, instances, meshes, gbuffer, light.sun, wanted, SEE_THROUGH, shadow)
+        sun = (light.sun, light.up)
+        sun_shadow(tiles, instances, meshes, gbuffer, *sun, wanted, SEE_THROUGH, shadow)
     else:
         shadow = np.zeros((count, LANES), np.uint8)
     hdr = np.empty((count, 3, LANES), np.float32)
@@ -216,14 +215,3 @@ def write_smoothed(
     hdr = images.get("hdr", np.empty((0, 0, 3), np.float32))
     rgb = images.get("rgb", np.empty((0, 0, 3), np.uint8))
     write_pixels(rows, columns, light, painter.exposure, srgb_curve(), hdr, rgb)
-
-
-def pixel_angle(rays: RayGrid) -> float:
-    """Angle between neighbouring rays in the middle of a grid, radians."""
-    row, column = rays.height // 2, rays.width // 2
-    here = rays.directions[row, column].astype(np.float64)
-    beside = rays.directions[row, min(column + 1, rays.width - 1)].astype(np.float64)
-    if rays.width == 1:
-        beside = rays.directions[min(row + 1, rays.height - 1), column].astype(np.float64)
-    cosine = here @ beside / (np.linalg.norm(here) * np.linalg.norm(beside))
-    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))

@@ -42,10 +42,13 @@ from fleetloop.envs.trace.layout import (
     PixelTiles,
     TileArrays,
 )
+from fleetloop.envs.trace.spots import box_pixels
 
 # Pixels of a mesh's bounding circle per triangle, up to which triangles are drawn one by one:
 # where both ways cost the same (`fleetloop bench sensors`, scene B).
 _PIXELS_PER_TRIANGLE = np.float32(12.0)
+# Where a pixel of its rectangle has more triangles than this, single rays are cheaper.
+_TRIANGLES_PER_PIXEL = 16
 # Boxes of pixels grow by this much: far above the rounding of projected vertices.
 _MARGIN_PX = np.float32(0.01)
 _NEAREST_M = np.float32(1e-3)
@@ -53,39 +56,46 @@ _ZERO = np.float32(0.0)
 
 
 @kernel
-def mark_dense(
+def survey(
     instances: InstanceArrays,
     meshes: MeshArrays,
     pixels: PixelTiles,
     t_min: float,
     skip_flags: int,
+    rectangles: npt.NDArray[np.int32],
     dense: npt.NDArray[np.int32],
 ) -> int:
-    """Sets RASTERED in the rows whose triangles are small enough, and lists them by distance.
+    """Finds which pixels each row may cover, and which meshes to draw triangle by triangle.
 
     Args:
-        instances: With one table; its rows are written.
+        instances: With one table; RASTERED is set in the rows that are to be drawn.
         meshes: All meshes.
         pixels: Of the chunk.
         t_min: Nearest depth that counts.
         skip_flags: As in `visibility`.
-        dense: (rows,) written: the rows found, near ones first.
+        rectangles: (rows, 4) written, see `spots.Spots`.
+        dense: (rows,) written: the rows to be drawn, near ones first.
 
     Returns:
-        How many there are.
+        How many are to be drawn.
     """
     nearest = max(np.float32(t_min), _NEAREST_M)
     table, rows = instances.table[0], instances.rows
     count = 0
     for row in range(len(rows)):
-        if rows[row, KIND] != MESH or (rows[row, FLAGS] & skip_flags) != 0:
+        box = rectangles[row]
+        if (rows[row, FLAGS] & skip_flags) != 0:
+            box[:] = 0
             continue
-        z, radius = table[row, CENTER + 2], table[row, RADIUS]
-        if z - radius <= nearest:
+        seen = box_pixels(table[row], rows[row], pixels, nearest, box)
+        z = table[row, CENTER + 2]
+        if not seen or rows[row, KIND] != MESH or z - table[row, RADIUS] <= nearest:
             continue
-        across = pixels.camera[0] * radius / z
+        across = pixels.camera[0] * table[row, RADIUS] / z
         triangles = meshes.meta[rows[row, MESH_INDEX], TRIANGLE_COUNT]
         if np.float32(3.1416) * across * across > _PIXELS_PER_TRIANGLE * np.float32(triangles):
+            continue
+        if (box[1] - box[0]) * (box[3] - box[2]) * _TRIANGLES_PER_PIXEL < triangles:
             continue
         rows[row, FLAGS] |= RASTERED
         slot = count
@@ -113,7 +123,7 @@ def raster(
         instances: With one table.
         meshes: All meshes.
         pixels: Of the chunk.
-        dense: Rows to draw, from `mark_dense`.
+        dense: Rows to draw, from `survey`.
         gbuffer: As in `visibility`; hits nearer than its t replace it.
     """
     table = instances.table[0]

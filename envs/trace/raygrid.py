@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.envs.trace.layout import (
     AXIS,
     AXIS_REACH,
+    CORNERS,
     LANES,
     NORM_REACH,
     PCOLS,
@@ -93,6 +94,7 @@ class RayGrid:
         tile_bounds: (tiles, PCOLS) float32, see `layout`.
         tile_origin: (tiles, 2) int32, row and column of each tile's first ray.
         tile_slot: (tiles,) int32.
+        lane_row, lane_column: (LANES,) int32, where a lane lies in its tile.
         chunks: The units of work.
         affine: Intrinsics if the grid is a pinhole's, else None.
         projection: As given, or the pinhole's own; None if neither.
@@ -117,6 +119,8 @@ class RayGrid:
         self.tile_height, self.tile_width = tile
         tile_rows = -(-self.height // tile[0])
         tile_columns = -(-self.width // tile[1])
+        lane = np.arange(LANES, dtype=np.int32)
+        self.lane_row, self.lane_column = lane // np.int32(tile[1]), lane % np.int32(tile[1])
         self.n_tiles = tile_rows * tile_columns
         self.n_slots = int(n_slots)
         if depth_axis not in (0, 1, 2):
@@ -142,6 +146,17 @@ class RayGrid:
         self.unit_length = bool(
             np.allclose(np.linalg.norm(self.directions, axis=-1), 1.0, rtol=0.0, atol=1e-5)
         )
+
+    @cached_property
+    def pixel_rad(self) -> float:
+        """Angle between neighbouring rays in the middle of the grid."""
+        row, column = self.height // 2, self.width // 2
+        here = self.directions[row, column].astype(np.float64)
+        beside = self.directions[row, min(column + 1, self.width - 1)].astype(np.float64)
+        if self.width == 1:
+            beside = self.directions[min(row + 1, self.height - 1), column].astype(np.float64)
+        cosine = here @ beside / (np.linalg.norm(here) * np.linalg.norm(beside))
+        return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
     def tiles(
         self, tiles: npt.NDArray[np.int32], table_of_tile: npt.NDArray[np.int32]
@@ -324,14 +339,19 @@ def _bounds(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     cosine = np.einsum("gnk,gk->gn", unit, axis)
     valid = cosine.min(axis=1) > _MIN_AXIS_COSINE
     safe = np.where(valid[:, None], cosine, 1.0)
+    ranges = []
     for number, side in enumerate((side_u, side_v)):
         tangent = np.einsum("gnk,gk->gn", unit, side) / safe
         low = tangent.min(axis=1, keepdims=True) - _WINDOW_MARGIN
         high = tangent.max(axis=1, keepdims=True) + _WINDOW_MARGIN
         bounds[:, 6 * number : 6 * number + 3] = _unit(side - high * axis)
         bounds[:, 6 * number + 3 : 6 * number + 6] = _unit(low * axis - side)
+        ranges.append((low * side, high * side))
     bounds[:, AXIS : AXIS + 3] = axis
-    bounds[~valid, : AXIS + 3] = 0.0
+    for number in range(4):
+        edge = axis + ranges[0][number % 2] + ranges[1][number // 2]
+        bounds[:, CORNERS + 3 * number : CORNERS + 3 * number + 3] = edge
+    bounds[~valid] = 0.0
     reach = np.einsum("gnk,gk->gn", flat, axis).max(axis=1) * (1.0 + 1e-6)
     bounds[:, AXIS_REACH] = np.where(valid, reach, 1.0)
     bounds[:, NORM_REACH] = norm.max(axis=1) * (1.0 + 1e-6)

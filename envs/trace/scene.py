@@ -57,6 +57,7 @@ class Scene:
         self._next_handle = 1
         self._count = 0
         self._rows = Rows.empty(_FIRST_CAPACITY)
+        self._integers: npt.NDArray[np.int32] | None = None
 
     @classmethod
     def from_bullet(
@@ -142,6 +143,7 @@ class Scene:
         row = self._count
         self._rows.dims[row] = row_data.dims
         self._rows.spheres[row] = (*row_data.center_m, row_data.radius_m)
+        self._integers = None
         integers = self._rows.integers[row]
         integers[:] = 0
         integers[layout.KIND] = row_data.kind
@@ -175,6 +177,7 @@ class Scene:
     def remove(self, handle: int) -> None:
         """Takes a shape out of the scene."""
         row = self._row(handle)
+        self._integers = None
         mesh = int(self._rows.integers[row, layout.MESH_INDEX])
         if mesh >= 0:
             self._meshes.release(mesh)
@@ -262,12 +265,14 @@ class Scene:
     def set_material(self, handle: int, material: Material | int) -> None:
         """Gives a shape another look."""
         self._rows.integers[self._row(handle), layout.MATERIAL] = self._material_row(material)
+        self._integers = None
 
     def set_semantic(self, handle: int, semantic: int) -> None:
         """Gives a shape another class, 0..255."""
         if not 0 <= semantic <= 255:
             raise ConfigError(f"semantic is {semantic}; class ids lie in 0..255.")
         self._rows.integers[self._row(handle), layout.SEMANTIC] = semantic
+        self._integers = None
 
     def keep_previous(self, handles: Handles | None = None) -> None:
         """Remembers the present poses as those of the previous frame, for optical flow.
@@ -316,13 +321,20 @@ class Scene:
 
     @property
     def row_integers(self) -> npt.NDArray[np.int32]:
-        """(rows, JCOLS) with FLAGS taken from the materials' alpha."""
-        rows = self._rows.integers[: self._count].copy()
-        alpha = self.materials.alpha[rows[:, layout.MATERIAL]]
-        rows[:, layout.FLAGS] = np.where(alpha < 0.5, layout.SEE_THROUGH, 0) | np.where(
-            alpha < 1.0, layout.BLENDED, 0
-        )
-        return rows
+        """(rows, JCOLS) with FLAGS taken from the materials' alpha; not to be written."""
+        if self._integers is None:
+            rows = self._rows.integers[: self._count].copy()
+            alpha = self.materials.alpha[rows[:, layout.MATERIAL]]
+            rows[:, layout.FLAGS] = np.where(alpha < 0.5, layout.SEE_THROUGH, 0) | np.where(
+                alpha < 1.0, layout.BLENDED, 0
+            )
+            self._integers = rows
+        return self._integers
+
+    @property
+    def has_blended(self) -> bool:
+        """Whether anything lets light through."""
+        return bool((self.row_integers[:, layout.FLAGS] & layout.BLENDED).any())
 
     @property
     def motion(self) -> tuple[npt.NDArray[np.float64], ...]:

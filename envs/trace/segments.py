@@ -45,10 +45,15 @@ def off_zero(value):
 @inline
 def mesh_crossed(meshes, root, px, py, pz, sx, sy, sz, t_max, own, stack):
     """A triangle (other than `own`) that a segment p + t s, 0 < t < t_max, crosses, or -1."""
+    stack[0] = root
+    return nodes_crossed(meshes, 1, px, py, pz, sx, sy, sz, t_max, own, stack)
+
+
+@inline
+def nodes_crossed(meshes, waiting, px, py, pz, sx, sy, sz, t_max, own, stack):
+    """As `mesh_crossed`, of the nodes that lie in `stack`."""
     ix, iy, iz = _ONE / off_zero(sx), _ONE / off_zero(sy), _ONE / off_zero(sz)
     ax, ay, az = abs(ix), abs(iy), abs(iz)
-    stack[0] = root
-    waiting = 1
     while waiting > 0:
         waiting -= 1
         node = stack[waiting]

@@ -34,9 +34,7 @@ from fleetloop.envs.trace.flow import Moment, carry, occluded, write_flow, write
 from fleetloop.envs.trace.instances import fill_tables
 from fleetloop.envs.trace.layout import (
     ICOLS,
-    KIND,
     LANES,
-    MESH,
     RASTERED,
     SEE_THROUGH,
     GBuffer,
@@ -51,9 +49,10 @@ from fleetloop.envs.trace.picture import (
     write_smoothed,
 )
 from fleetloop.envs.trace.pool import shared_pool, worthwhile_threads
-from fleetloop.envs.trace.raster import mark_dense, raster
+from fleetloop.envs.trace.raster import raster, survey
 from fleetloop.envs.trace.raygrid import Chunk
 from fleetloop.envs.trace.scene import Scene
+from fleetloop.envs.trace.spots import NO_SPOTS, Spots
 from fleetloop.envs.trace.view import FLOW_OUTPUTS, OUTPUTS, View
 from fleetloop.envs.trace.visibility import visibility
 
@@ -107,7 +106,6 @@ class Frame:
     dims: npt.NDArray[np.float32]
     spheres: npt.NDArray[np.float64]
     meshes: MeshArrays
-    has_meshes: bool
     time_offset_s: npt.NDArray[np.float64]
     t_min: npt.NDArray[np.float32]
     images: dict[str, Image]
@@ -144,34 +142,33 @@ def prepare(scene: Scene, view: View) -> Frame:
         time_offset_s = np.zeros(rays.n_slots)
     dims, spheres = scene.bodies
     t_min = np.full((1, LANES), view.t_min_m, np.float32)
-    rows = scene.row_integers
+    painter, edges = None, None
+    if not view.outputs.isdisjoint({"hdr", "rgb"}):
+        painter = prepare_painter(scene, view)
+        if view.antialias:
+            size = (rays.height, rays.width)
+            edges = EdgeImages(np.empty(size, np.float32), np.empty(size, np.int32))
     frame = Frame(
         scene,
         view,
-        rows,
+        scene.row_integers,
         scene.motion,
         dims,
         spheres,
         scene.mesh_arrays,
-        bool((rows[:, KIND] == MESH).any()),
         time_offset_s,
         t_min,
         images,
         basic,
         surface,
-        None if view.outputs.isdisjoint({"hdr", "rgb"}) else prepare_painter(scene, view),
-        None,
+        painter,
+        edges,
         None,
         None,
     )
     if rays.n_slots == 1:
         # All chunks share the table of the one slot.
         frame = replace(frame, table=_tables(frame, np.zeros(1, np.int32)))
-    if view.antialias and frame.painter is not None:
-        size = (rays.height, rays.width)
-        frame = replace(
-            frame, edges=EdgeImages(np.empty(size, np.float32), np.empty(size, np.int32))
-        )
     if view.outputs.isdisjoint(FLOW_OUTPUTS):
         return frame
     return replace(frame, previous=_previous(frame))
@@ -207,9 +204,9 @@ def place_and_see(frame: Frame, chunk: Chunk) -> tuple[InstanceArrays, GBuffer]:
     """
     instances = _placed(frame, chunk.slots)
     gbuffer = _nothing_met(len(chunk.arrays.tiles), frame.view.t_max_m)
-    dense = _dense_rows(frame, chunk, instances)
+    spots, dense = _survey(frame, chunk, instances)
     skip = SEE_THROUGH | RASTERED
-    visibility(chunk.arrays, instances, frame.meshes, frame.t_min, skip, gbuffer)
+    visibility(chunk.arrays, instances, frame.meshes, frame.t_min, skip, spots, gbuffer)
     if chunk.pixels is not None and len(dense) > 0:
         raster(chunk.arrays, instances, frame.meshes, chunk.pixels, dense, gbuffer)
     return instances, gbuffer
@@ -246,13 +243,18 @@ def _nothing_met(count: int, t_max_m: float) -> GBuffer:
     )
 
 
-def _dense_rows(frame: Frame, chunk: Chunk, instances: InstanceArrays) -> npt.NDArray[np.int32]:
-    """Meshes that are cheaper to draw triangle by triangle; marks them in the rows."""
+def _survey(
+    frame: Frame, chunk: Chunk, instances: InstanceArrays
+) -> tuple[Spots, npt.NDArray[np.int32]]:
+    """Where instances may be seen; and meshes that are cheaper to draw, marked in the rows."""
     dense = np.empty(len(frame.rows), np.int32)
-    if chunk.pixels is None or not frame.has_meshes:
-        return dense[:0]
-    t_min = frame.view.t_min_m
-    return dense[: mark_dense(instances, frame.meshes, chunk.pixels, t_min, SEE_THROUGH, dense)]
+    if chunk.pixels is None:
+        return NO_SPOTS, dense[:0]
+    rays, t_min = frame.view.rays, frame.view.t_min_m
+    rectangles = np.empty((len(frame.rows), 4), np.int32)
+    count = survey(instances, frame.meshes, chunk.pixels, t_min, SEE_THROUGH, rectangles, dense)
+    spots = Spots(rectangles, rays.tile_origin, rays.lane_row, rays.lane_column)
+    return spots, dense[:count]
 
 
 def _trace_chunk(frame: Frame, chunk: Chunk) -> None:
@@ -303,7 +305,7 @@ def _smooth_chunk(frame: Frame, chunk: Chunk) -> None:
         return
     instances = _placed(frame, packets.slots)
     gbuffer = _nothing_met(len(packets.rows), frame.view.t_max_m)
-    visibility(packets.tiles, instances, frame.meshes, frame.t_min, SEE_THROUGH, gbuffer)
+    visibility(packets.tiles, instances, frame.meshes, frame.t_min, SEE_THROUGH, NO_SPOTS, gbuffer)
     shaded = paint(frame.painter, packets.tiles, packets.slots, instances, frame.meshes, gbuffer)
     light = np.empty((len(shaded.hdr), PIXELS, 3), np.float32)
     mean_of_samples(shaded.hdr, light)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.envs.trace.boxes import box_outside, half_extents, heading, nearest_along
 from fleetloop.envs.trace.bvh import MAX_DEPTH
 from fleetloop.envs.trace.culling import gather_spheres, touching
 from fleetloop.envs.trace.intersect import (
@@ -59,11 +60,22 @@ from fleetloop.envs.trace.layout import (
     ROTATION,
     SPHERE,
     SPLIT_AXIS,
+    TRIANGLE_COUNT,
     GBuffer,
     InstanceArrays,
     MeshArrays,
     TileArrays,
 )
+from fleetloop.envs.trace.spots import Spots, cast_lanes, open_lanes, overlapping
+
+# Scratch of `_hit_mesh`: eight planes as columns of normals, of their absolute values, and limits.
+_SIDES = 8
+_DEPTH = 4
+_LIMIT = 6 * _SIDES
+_PLANE_FLOATS = 7 * _SIDES
+
+_ZERO = np.float32(0.0)
+_NONE = np.int32(0)
 
 
 @kernel
@@ -73,6 +85,7 @@ def visibility(
     meshes: MeshArrays,
     t_min: npt.NDArray[np.float32],
     skip_flags: int,
+    spots: Spots,
     gbuffer: GBuffer,
 ) -> None:
     """Finds the nearest hit of every ray of a list of tiles.
@@ -85,6 +98,7 @@ def visibility(
             from the last t finds the next surface behind it.
         skip_flags: Rows with any of these bits in FLAGS are not there (`SEE_THROUGH` for depth
             and ids, 0 for everything).
+        spots: Rectangles of the rows, or none.
         gbuffer: `t` comes in as the farthest t of each ray (0 switches a ray off) and goes out as
             the hit; rays without a hit keep t, instance and primitive.
     """
@@ -96,9 +110,10 @@ def visibility(
     of_block = np.empty(n_rows, np.int32)
     of_tile = np.empty(n_rows, np.int32)
     stack = np.empty(2 * MAX_DEPTH, np.int32)
-    planes = np.empty(15, np.float32)
+    planes = np.empty(_PLANE_FLOATS, np.float32)
     columns = np.empty((4, n_rows), np.float32)
-    inside = np.empty(n_rows, np.int32)
+    inside = np.empty(max(n_rows, LANES), np.int32)
+    has_spots = len(spots.rectangles) > 0
     n_block, last_block, last_table = 0, -1, -1
     for k in range(len(tiles.tiles)):
         tile = tiles.tiles[k]
@@ -110,9 +125,13 @@ def visibility(
             gather_spheres(table, instances.rows, skip_flags, columns)
         if block != last_block:
             last_block = block
-            n_block = touching(columns, tiles.block_bounds[block], inside, of_block)
+            n_block = touching(columns, tiles.block_bounds[block], inside[:n_rows], of_block)
         bounds = tiles.bounds[tile]
-        n_tile = _cull_tile(table, bounds, of_block, n_block, of_tile, near)
+        if has_spots:
+            n_spots = overlapping(spots, tile, of_block, n_block, inside)
+            n_tile = _cull_tile(table, instances.rows, bounds, inside, n_spots, of_tile, near)
+        else:
+            n_tile = _cull_tile(table, instances.rows, bounds, of_block, n_block, of_tile, near)
         if n_tile == 0:
             continue
         _load(tiles.directions[tile], t_min[k if len(t_min) > 1 else 0], k, gbuffer, f, i)
@@ -125,13 +144,28 @@ def visibility(
             entry = table[row]
             if kind == MESH:
                 mesh = meshes.meta[instances.rows[row, MESH_INDEX]]
-                to_local(entry, f)
-                _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
+                count = LANES
+                if has_spots:
+                    box, origin = spots.rectangles[row], spots.origin[tile]
+                    count = open_lanes(box, origin, spots, near[candidate], f, inside)
+                    if count == 0:
+                        continue
+                if count <= _few(mesh):
+                    cast_lanes(entry, mesh, meshes, inside, row, stack, f, i, ROW, PRIMITIVE)
+                else:
+                    to_local(entry, f)
+                    _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
             else:
                 _hit_analytic(kind, entry, f)
                 accept(row, np.int32(0), f, i)
             reach = farthest(f, bits)
         _store(k, gbuffer, f, i)
+
+
+@inline
+def _few(mesh):
+    """Up to how many rays are cheaper one by one than as a packet; measured."""
+    return min(2 + mesh[TRIANGLE_COUNT] // 2, 24)
 
 
 @inline
@@ -160,7 +194,7 @@ def _touches(entry, bounds):
 
 
 @inline
-def _cull_tile(table, bounds, of_block, n_block, kept, near):
+def _cull_tile(table, rows, bounds, of_block, n_block, kept, near):
     """Rows of a block that may touch one tile, by rising distance; returns how many."""
     count = 0
     for candidate in range(n_block):
@@ -169,6 +203,14 @@ def _cull_tile(table, bounds, of_block, n_block, kept, near):
         if not _touches(entry, bounds):
             continue
         distance = _nearest(entry, bounds)
+        if rows[row, KIND] == MESH:
+            # A walk through a tree is dear enough to look closer; an analytic shape is not.
+            half = half_extents(entry, rows[row])
+            if box_outside(entry, half, bounds):
+                continue
+            x, y, z = bounds[AXIS], bounds[AXIS + 1], bounds[AXIS + 2]
+            along = nearest_along(entry, half, x, y, z) / bounds[AXIS_REACH]
+            distance = along if along > distance else distance
         slot = count
         while slot > 0 and near[slot - 1] > distance:
             near[slot] = near[slot - 1]
@@ -224,49 +266,71 @@ def _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i
     ox, oy, oz = entry[ORIGIN], entry[ORIGIN + 1], entry[ORIGIN + 2]
     closed = (mesh[MESH_FLAGS] & CLOSED) != 0
     axis_reach = bounds[AXIS_REACH]
+    planes[_LIMIT + _DEPTH] = reach * axis_reach
     stack[0] = mesh[NODE_BEGIN]
     waiting = 1
     while waiting > 0:
         waiting -= 1
         node = stack[waiting]
-        if _outside(meshes.nodes[node], planes, ox, oy, oz, reach * axis_reach):
+        if _outside(meshes.nodes[node], planes, ox, oy, oz):
             continue
         count = meshes.links[node, COUNT]
         link = meshes.links[node, LINK]
         if count == 0:
             # The child on the nearer side is pushed last, so it comes first.
-            ahead = planes[12 + meshes.links[node, SPLIT_AXIS]] >= np.float32(0.0)
+            ahead = planes[_SIDES * meshes.links[node, SPLIT_AXIS] + _DEPTH] >= _ZERO
             stack[waiting] = link if ahead else node + 1
             stack[waiting + 1] = node + 1 if ahead else link
             waiting += 2
             continue
+        nearer = _NONE
         for triangle in range(link, link + count):
             if hit_triangle(meshes.corners, triangle, ox, oy, oz, closed, f):
-                accept(row, np.int32(triangle), f, i)
-        reach = farthest(f, bits)
+                nearer = np.int32(nearer | accept(row, np.int32(triangle), f, i))
+        if nearer != _NONE:
+            reach = farthest(f, bits)
+            planes[_LIMIT + _DEPTH] = reach * axis_reach
 
 
 @inline
 def _local_planes(entry, bounds, planes):
-    """Turns the four plane normals and the axis of a pyramid into a local frame."""
+    """The planes beyond which no ray of a pyramid goes, in a local frame.
+
+    Its four sides, its farthest depth, and one across each local axis along which all rays lead the
+    same way. A point p, from the origin, is beyond a plane if n . p > limit.
+    """
     for p in range(5):
         x, y, z = bounds[3 * p], bounds[3 * p + 1], bounds[3 * p + 2]
         for k in range(3):
-            planes[3 * p + k] = (
+            n = (
                 entry[ROTATION + 3 * k] * x
                 + entry[ROTATION + 3 * k + 1] * y
                 + entry[ROTATION + 3 * k + 2] * z
             )
+            planes[_SIDES * k + p] = n
+            planes[_SIDES * (3 + k) + p] = abs(n)
+    for p in range(3):
+        at = ROTATION + 3 * p
+        forward = heading(bounds, entry[at], entry[at + 1], entry[at + 2])
+        for k in range(3):
+            n = -forward if k == p else _ZERO
+            planes[_SIDES * k + 5 + p] = n
+            planes[_SIDES * (3 + k) + 5 + p] = abs(n)
+    for p in range(_SIDES):
+        planes[_LIMIT + p] = _ZERO
 
 
 @inline
-def _outside(node, planes, ox, oy, oz, depth):
-    """Whether a box lies outside of a pyramid, or beyond a depth along its axis."""
+def _outside(node, planes, ox, oy, oz):
+    """Whether a box lies wholly beyond one of eight planes: one vector of them."""
     x, y, z = node[0] - ox, node[1] - oy, node[2] - oz
     hx, hy, hz = node[3], node[4], node[5]
-    for p in range(4):
-        px, py, pz = planes[3 * p], planes[3 * p + 1], planes[3 * p + 2]
-        if px * x + py * y + pz * z > abs(px) * hx + abs(py) * hy + abs(pz) * hz:
-            return True
-    px, py, pz = planes[12], planes[13], planes[14]
-    return px * x + py * y + pz * z - (abs(px) * hx + abs(py) * hy + abs(pz) * hz) > depth
+    outside = _NONE
+    for p in range(_SIDES):
+        away = planes[p] * x + planes[_SIDES + p] * y + planes[2 * _SIDES + p] * z
+        reach = planes[3 * _SIDES + p] * hx + planes[4 * _SIDES + p] * hy
+        # The depth's plane is met by what begins beyond it, the others' by what ends there: the
+        # nearest point of the box counts for all.
+        away -= reach + planes[5 * _SIDES + p] * hz
+        outside = np.int32(outside | np.int32(away > planes[_LIMIT + p]))
+    return outside != _NONE

@@ -71,7 +71,7 @@ def lidar_directions() -> npt.NDArray[np.float64]:
 def lidar_view() -> View:
     """The benchmark LiDAR."""
     return View(
-        rays=RayGrid(lidar_directions(), tile=(8, 16), depth_axis=0),
+        rays=RayGrid(lidar_directions(), depth_axis=0),
         position_m=np.array(scenes.LIDAR_POSITION_M),
         rotation=np.eye(3),
         outputs=frozenset({"range", "instance"}),

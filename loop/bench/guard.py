@@ -28,6 +28,7 @@ from fleetloop.envs.trace.picture import paint
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Mesh, Plane, Shape, Sphere
+from fleetloop.envs.trace.spots import NO_SPOTS
 from fleetloop.envs.trace.texture import Texture
 from fleetloop.envs.trace.tracer import place_and_see, prepare
 from fleetloop.envs.trace.view import View
@@ -132,16 +133,16 @@ def _calls(name: str, scene: Scene, *, shading: bool = False) -> dict[str, Calla
     shadow = np.empty_like(wanted)
     far = np.full_like(seen.t, view.t_max_m)
     found = GBuffer(far.copy(), seen.instance.copy(), seen.primitive.copy())
-    sun = painter.light.sun[chunk.slots]
+    sun, up = painter.light.sun[chunk.slots], painter.light.up[chunk.slots]
 
     def see() -> None:
         found.t[:] = far
-        visibility(chunk.arrays, instances, frame.meshes, frame.t_min, SEE_THROUGH, found)
+        visibility(chunk.arrays, instances, frame.meshes, frame.t_min, SEE_THROUGH, NO_SPOTS, found)
 
     calls: dict[str, Callable[[], object]] = {f"see: {name}": see}
     if name != "mesh":  # whose shadows are walked ray by ray
         calls[f"shadow: {name}"] = lambda: sun_shadow(
-            chunk.arrays, instances, frame.meshes, seen, sun, wanted, SEE_THROUGH, shadow
+            chunk.arrays, instances, frame.meshes, seen, sun, up, wanted, SEE_THROUGH, shadow
         )
     return calls
 

@@ -5,6 +5,7 @@ import pytest
 
 from fleetloop.core.lens import Lens
 from fleetloop.envs.trace import shapes
+from fleetloop.envs.trace.layout import LANES
 from fleetloop.envs.trace.light import Light
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions
@@ -114,7 +115,7 @@ def test_rolling_shutter_and_threads(camera_rotation):
     scene = half_plane(0.3)
     slots = np.repeat(np.arange(300)[:, None], 4, axis=1)
     rays = RayGrid(
-        pinhole_directions(400, 300, 300.0, 300.0, 199.5, 149.5), tile=(1, 128),
+        pinhole_directions(400, 300, 300.0, 300.0, 199.5, 149.5), tile=(1, LANES),
         slot_of_tile=slots, n_slots=300,
     )  # fmt: skip
     view = View(

@@ -8,6 +8,7 @@ import pytest
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.lens import Lens
 from fleetloop.envs.trace import shapes
+from fleetloop.envs.trace.layout import LANES
 from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions
 from fleetloop.envs.trace.scene import Scene
@@ -167,7 +168,7 @@ def test_rows_of_a_rolling_shutter_have_their_own_times(camera_rotation):
     """A wall that falls: each row sees it at its own time, and flow counts that in."""
     height, focal, row_s, period_s, speed = 96, 60.0, 2e-4, 0.1, -3.0
     rays = RayGrid(
-        pinhole_directions(128, height, focal, focal, 63.5, 47.5), tile=(1, 128),
+        pinhole_directions(128, height, focal, focal, 63.5, 47.5), tile=(1, LANES),
         slot_of_tile=np.arange(height)[:, None], n_slots=height,
     )  # fmt: skip
     offset = (np.arange(height) - (height - 1)) * row_s

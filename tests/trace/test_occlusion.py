@@ -23,9 +23,12 @@ def shadows(scene, grid, rotation, sun_world):
     for chunk in grid.chunks:
         instances, gbuffer = place_and_see(frame, chunk)
         sun = np.tile((rotation.T @ sun_world).astype(np.float32), (len(chunk.slots), 1))
+        up = np.tile(rotation[2].astype(np.float32), (len(chunk.slots), 1))
         wanted = (gbuffer.instance >= 0).astype(np.uint8)
         shadow = np.empty(wanted.shape, np.uint8)
-        sun_shadow(chunk.arrays, instances, frame.meshes, gbuffer, sun, wanted, SEE_THROUGH, shadow)
+        sun_shadow(
+            chunk.arrays, instances, frame.meshes, gbuffer, sun, up, wanted, SEE_THROUGH, shadow
+        )
         for k, tile in enumerate(chunk.arrays.tiles):
             y, x = grid.tile_origin[tile]
             for lane in range(LANES):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fleetloop.envs.trace import shapes
+from fleetloop.envs.trace.layout import LANES
 from fleetloop.envs.trace.raygrid import RayGrid, pinhole_directions
 from fleetloop.envs.trace.scene import Scene
 from fleetloop.envs.trace.tracer import trace
@@ -52,7 +53,7 @@ def sphere_directions(height, width):
 GRIDS = {
     "pinhole": lambda: RayGrid(pinhole_directions(90, 70, 60.0, 60.0, 44.5, 34.5)),
     "tall tiles": lambda: RayGrid(pinhole_directions(90, 70, 60, 60, 44, 34), tile=(32, 4)),
-    "rows": lambda: RayGrid(pinhole_directions(90, 30, 60.0, 60.0, 44.5, 14.5), tile=(1, 128)),
+    "rows": lambda: RayGrid(pinhole_directions(90, 30, 60.0, 60.0, 44.5, 14.5), tile=(1, LANES)),
     "panorama": lambda: RayGrid(sphere_directions(40, 96), depth_axis=0),
     "lidar": lambda: RayGrid(sphere_directions(32, 200), tile=(32, 4), depth_axis=0),
 }

@@ -137,8 +137,7 @@ def sun_shadow(
         if table_number != last_table:
             last_table = table_number
             _sun_axes(sun[table_number], up[table_number], axes)
-            _fill_discs(table, axes, discs)
-            gather_discs(discs, instances.rows, skip_flags, columns)
+            _fill_discs(table, axes, discs, instances.rows, skip_flags, columns)
         end = _block_boxes(tiles, begin, gbuffer, wanted, axes, f, boxes, box)
         n_block = 0
         if box[0] <= box[1]:
@@ -149,7 +148,7 @@ def sun_shadow(
             if boxes[k, 0] > boxes[k, 1]:
                 continue
             _load(tiles.directions[tiles.tiles[k]], gbuffer.t[k], wanted[k], axes, f, todo)
-            instance, primitive = gbuffer.instance[k], gbuffer.primitive[k]
+            hit = (gbuffer.instance[k], gbuffer.primitive[k])
             for candidate in range(n_block):
                 row = of_block[candidate]
                 if not _shades(extents[candidate], boxes[k]):
@@ -157,11 +156,9 @@ def sun_shadow(
                 disc, entry, integers = discs[row], table[row], instances.rows[row]
                 if integers[KIND] == MESH:
                     root = meshes.meta[integers[MESH_INDEX], NODE_BEGIN]
-                    _shade_by_mesh(
-                        entry, row, root, meshes, axes, disc, instance, primitive, stack, f, todo
-                    )
+                    _shade_by_mesh(entry, row, root, meshes, axes, disc, hit, stack, f, todo)
                 else:
-                    _shade_by_convex(entry, row, integers[KIND], axes, instance, f, todo)
+                    _shade_by_convex(entry, row, integers[KIND], axes, hit[0], f, todo)
                 if _count(todo) == 0:
                     break
             asked, dark = wanted[k], shadow[k]
@@ -242,13 +239,14 @@ def _boxed(table, rows, axes, box, kept, count, extents):
 
 
 @inline
-def _fill_discs(table, axes, discs):
-    """Every bounding sphere in sun coordinates: across, across, along, radius."""
+def _fill_discs(table, axes, discs, rows, skip_flags, columns):
+    """Every bounding sphere in sun coordinates: across, across, along, radius; and as columns."""
     for row in range(len(discs)):
         x, y, z = table[row, CENTER], table[row, CENTER + 1], table[row, CENTER + 2]
         for j in range(3):
             discs[row, j] = axes[3 * j] * x + axes[3 * j + 1] * y + axes[3 * j + 2] * z
         discs[row, 3] = table[row, RADIUS]
+    gather_discs(discs, rows, skip_flags, columns)
 
 
 @inline
@@ -440,7 +438,8 @@ def _shade_by_capsule(entry, row, sx, sy, sz, instance, f, todo):
 
 
 @inline
-def _shade_by_mesh(entry, row, root, meshes, axes, disc, instance, primitive, stack, f, todo):
+def _shade_by_mesh(entry, row, root, meshes, axes, disc, hit, stack, f, todo):
+    instance, primitive = hit
     x, y, z = axes[6], axes[7], axes[8]
     r0, r1, r2 = entry[ROTATION], entry[ROTATION + 1], entry[ROTATION + 2]
     r3, r4, r5 = entry[ROTATION + 3], entry[ROTATION + 4], entry[ROTATION + 5]

@@ -144,22 +144,31 @@ def visibility(
             entry = table[row]
             if kind == MESH:
                 mesh = meshes.meta[instances.rows[row, MESH_INDEX]]
-                count = LANES
-                if has_spots:
-                    box, origin = spots.rectangles[row], spots.origin[tile]
-                    count = open_lanes(box, origin, spots, near[candidate], f, inside)
-                    if count == 0:
-                        continue
-                if count <= _few(mesh):
-                    cast_lanes(entry, mesh, meshes, inside, row, stack, f, i, ROW, PRIMITIVE)
-                else:
-                    to_local(entry, f)
-                    _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
+                _see_mesh(entry, mesh, meshes, spots, tile, near[candidate], bounds, reach, row,
+                          inside, planes, stack, f, bits, i)  # fmt: skip
             else:
                 _hit_analytic(kind, entry, f)
                 accept(row, np.int32(0), f, i)
             reach = farthest(f, bits)
         _store(k, gbuffer, f, i)
+
+
+@inline
+def _see_mesh(
+    entry, mesh, meshes, spots, tile, near, bounds, reach, row, inside, planes, stack, f, bits, i
+):
+    """One mesh, by the cheapest way: not at all, ray by ray, or as a packet."""
+    count = LANES
+    if len(spots.rectangles) > 0:
+        box, origin = spots.rectangles[row], spots.origin[tile]
+        count = open_lanes(box, origin, spots, near, f, inside)
+    if count == 0:
+        return
+    if count <= _few(mesh):
+        cast_lanes(entry, mesh, meshes, inside, row, stack, f, i, ROW, PRIMITIVE)
+    else:
+        to_local(entry, f)
+        _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
 
 
 @inline

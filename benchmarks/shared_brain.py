@@ -28,7 +28,7 @@ from fleetloop.envs.registration import make_env
 TASKS = {
     "fleetloop/LaneFollow-v0": {"rig": "front64", "obs_mode": "camera", "physics": "fast",
                                 "task_options": {"distance_m": 80.0}},
-    "fleetloop/HumanoidWalk-v0": {"rig": "head64", "obs_mode": "all"},
+    "fleetloop/HumanoidWipe-v0": {"rig": "head64", "obs_mode": "camera", "physics": "fast"},
 }  # fmt: skip
 
 

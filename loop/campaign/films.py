@@ -77,7 +77,7 @@ def film_one(
             report((step + 1) / result["steps"])
             if terminated or truncated:
                 break
-        cause = info["cause"] or "time"
+        cause = info["cause"] or ("time" if truncated else "max_steps")
     finally:
         env.close()
     for number, (_, picture) in enumerate(strip):
@@ -101,4 +101,4 @@ def film_one(
     (out / FILM).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
 
 
-KIND = StageKind(name="film", version=1, plan=_plan)
+KIND = StageKind(name="film", version=2, plan=_plan)

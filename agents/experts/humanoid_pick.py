@@ -17,8 +17,8 @@ from fleetloop.core.frames import FloatArray
 # Of the humanoid's `task` mode: metres of a hand's offset at 1.
 _HAND_M = 0.45
 _HAND, _GRIP, _NECK_PITCH = slice(6, 9), 10, 12
-_FAR_M = 0.012  # a hand this near to the middle of a place is over it
-_ON_M = 0.02  # what is this near to the middle of the mat is put down there
+_FAR_M = 0.015  # a hand this near to the middle of a place is over it
+_ON_M = 0.03  # what is this near to the middle of the mat is put down there
 _FREE_M = 0.05
 
 
@@ -78,7 +78,7 @@ class HumanoidPickExpert:
                 action[_GRIP] = 1.0
         else:
             goal = self._over(grip, thing, rest)
-            if self._is_over(grip, thing) and abs(grip[2] - thing[2]) < 0.012:
+            if self._is_over(grip, thing) and abs(grip[2] - thing[2]) < 0.018:
                 action[_GRIP] = -1.0
                 goal = thing
         sent = goal + np.clip(self.lead * (goal - grip), -0.012, 0.012)

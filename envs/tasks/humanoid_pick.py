@@ -29,8 +29,9 @@ from fleetloop.envs.trace.shapes import Cylinder
 RIGHT = 1
 MAT_M = 0.055
 _EDGE_M = 0.18  # of the table before the robot
-_SLOTS_Y_M = (-0.50, -0.375, -0.25, -0.125)
-_JITTER_M = 0.012
+_SLOTS_Y_M = (-0.45, -0.34, -0.23, -0.12)
+_JITTER_M = 0.004
+_RIGHTS_ITSELF = 0.85  # cosine of the tilt from which a foot comes to lie flat
 _CLEAR_M = 0.06  # the hand has to be gone by so much from what it put down
 
 Detail = dict[str, str | float | int | bool]
@@ -54,8 +55,8 @@ class HumanoidPickConfig:
     """
 
     things: int = 3
-    table_height_m: tuple[float, float] = (0.76, 0.84)
-    reach_m: tuple[float, float] = (0.09, 0.15)
+    table_height_m: tuple[float, float] = (0.80, 0.86)
+    reach_m: tuple[float, float] = (0.08, 0.11)
     turn_rad: float = 0.06
     place_m: float = 0.05
     upright: float = 0.95
@@ -306,7 +307,11 @@ def _settle(stage: Stage, grocery: Grocery, body: Humanoid) -> None:
     foot = position - np.array([0.0, 0.0, grocery.size.half_m[2]])
     top = stage.kinematic.support_m(foot, body.holding.bodies | {number})
     position[2] = max(top, 0.0) + grocery.size.half_m[2]
-    stage.world.set_pose(number, Pose(position, quaternion))
+    place = Pose(position, quaternion)
+    if float(place.rotation[2, 2]) > _RIGHTS_ITSELF:
+        x, y, z = (float(v) for v in position)
+        place = Pose.of(x, y, z, yaw_rad=float(place.yaw_rad))
+    stage.world.set_pose(number, place)
 
 
 def _humanoid(robot: Robot) -> Humanoid:

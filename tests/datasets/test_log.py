@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
 
+from fleetloop.core.config import to_json
 from fleetloop.core.errors import (
     ConfigError,
     DamagedFileError,
@@ -46,6 +48,29 @@ def test_a_lossless_log_gives_back_every_byte(made_up, lossless):
     assert log.meta == made_up.meta
     assert log.schemas == made_up.schemas
     assert log.outcome == made_up.outcome
+
+
+def test_logs_without_the_goal_at_the_reset_are_read(made_up, tmp_path, monkeypatch):
+    """Logs of before that field: what they say is read, and the goal at the reset is empty."""
+
+    def former(value):
+        data = to_json(value)
+        return {k: v for k, v in data.items() if k != "goal"} if value is meta else data
+
+    meta = replace(made_up.meta, goal={"point_m": [1.0, 2.0]})
+    writer = EpisodeWriter(tmp_path, lossless=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("fleetloop.datasets.log.writer.to_json", former)
+        made_up.write_as(writer, meta)
+    path = writer.path(meta.episode_id)
+    with path.open("rb") as file:
+        (told,) = [
+            m.metadata for m in make_reader(file).iter_metadata() if m.name == "fleetloop.episode"
+        ]
+    assert "goal" not in json.loads(told["meta"])
+    log = EpisodeLog(path)
+    assert log.meta == replace(meta, goal={})
+    assert made_up.digest(list(log.records())) == made_up.digest(made_up.records)
 
 
 def test_what_is_read_cannot_be_written_to(lossless):

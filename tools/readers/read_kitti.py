@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pykitti
 
-place = Path(sys.argv[1])
+LEANS = {"drive": 0.0, "human": 0.25}
+"""How far the 3D box, projected, may miss the 2D box, as a share of that box's longer side, beside
+a pixel for the edges. A car and its camera stand upright, so the two agree. KITTI's 3D box turns
+about one axis only: a sponge in a hand, seen by a head that looks down, leans by 44 to 51 degrees
+to the camera and is drawn upright in its true size, which moves its edges by up to 0.23. With the
+attitude of the log, which the format has no place for, the same boxes agree to half a pixel.
+"""
+
+place, name_of_logs = Path(sys.argv[1]), sys.argv[2]
 frames = 0
 for folder in sorted(place.glob("20*")):
     drive = pykitti.raw(str(place), folder.name, "0001")
@@ -46,12 +54,13 @@ for name in names:
                          [-np.sin(heading), 0, np.cos(heading)]])  # fmt: skip
         local = corners @ turn.T + [x, y, z]
         objects += 1
-        if local[:, 2].min() > 0.5 and float(parts[1]) == 0.0:
+        if local[:, 2].min() > 0.1 and float(parts[1]) == 0.0:
             pixels = (p2 @ np.c_[local, np.ones(8)].T).T
             pixels = pixels[:, :2] / pixels[:, 2:]
             inside += 1
-            # Edges are projected to a hundredth; KITTI's pixels end one earlier. KITTI knows only
-            # headings: what leans, such as a thing in a hand, is drawn upright by it.
-            error = np.abs(np.r_[pixels.min(0), pixels.max(0) - [0.0, 0.0]] - box).max()
-            assert error < max(6.0, 0.25 * (box[2:] - box[:2]).max()), (name, line, error)
-print(f"{len(list(place.glob('20*')))} drives, {frames} frames, {objects} objects, {inside} held")
+            # KITTI's boxes end one pixel earlier.
+            error = np.abs(np.r_[pixels.min(0), pixels.max(0) - 1.0] - box).max()
+            limit = 1.0 + LEANS[name_of_logs] * (box[2:] - box[:2]).max()
+            assert error < limit, (name, line, error)
+drives = len(list(place.glob("20*")))
+print(f"{drives} drives, {frames} frames, {objects} objects, {inside} boxes agree")

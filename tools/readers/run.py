@@ -7,9 +7,9 @@
 Records short episodes of a car in traffic and of a humanoid at a sink (22 together) unless
 recordings are given, exports them in every format, and hands each export to the tool that its users
 have. The exit code is 1 if one fails. Environments are made once, in `build/readers`; the first run
-fetches about 3 GB for all. A run that was stopped goes on: episodes that are there are kept, and a
-check that passed is made anew only with `--again`, or when the logs, the reader or our code of data
-sets are others.
+fetches about 3 GB for all. A run that was stopped goes on: episodes that are there are kept unless
+they were made with another configuration or format of logs (`logs.py`), and a check that passed is
+made anew only with `--again`, or when the logs, the reader or our code of data sets are others.
 
 With READERS_TORCH_INDEX set to an index of CPU wheels of PyTorch, LeRobot runs on its own Python
 3.12; without it on 3.11, with its type parameters rewritten (`lower.py`).
@@ -29,15 +29,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from logs import RECORDINGS, log_folder, stamp_of
+
 from envs import ENVS, make_env, make_exporters
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-EPISODES = {"drive": 12, "human": 10}
-RECORDINGS = {
-    "drive": ("--task", "fleetloop/DriveDense-v0", "--rig", "front", "--max-steps", "10"),
-    "human": ("--task", "fleetloop/HumanoidWipe-v0", "--rig", "full", "--max-steps", "25"),
-}
 
 
 @dataclass(frozen=True)
@@ -87,18 +84,13 @@ def fleetloop(
 def recordings(place: Path, given: dict[str, Path | None]) -> dict[str, Path]:
     """Folders of logs, recorded where none was given."""
     found = {}
-    for name, options in RECORDINGS.items():
-        folder = given[name] or place / "logs" / name
-        if given[name] is None:
-            print(f"recording {EPISODES[name]} episodes into {folder}", flush=True)
+    for name, recording in RECORDINGS.items():
+        folder = given[name]
+        if folder is None:
+            folder = log_folder(place / "logs", name, stamp_of(recording))
+            print(f"recording {recording.episodes} episodes into {folder}", flush=True)
             done = fleetloop(
-                Path(sys.executable),
-                "record",
-                "--out",
-                str(folder),
-                "--episodes",
-                str(EPISODES[name]),
-                *options,
+                Path(sys.executable), "record", "--out", str(folder), *recording.options()
             )
             if done.returncode:
                 raise SystemExit(f"recording failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -18,9 +18,10 @@ SEPARATOR = "/"
 def space_of_field(field: Field, history: int = 1) -> gym.Space[Any]:
     """The space of one field; with a history above 1 it gets a leading dimension, newest last.
 
-    Masks become `MultiBinary`, everything else a `Box` with the field's own bounds.
+    Masks become `MultiBinary`, everything else a `Box` with the field's own bounds. A single number
+    is one of shape (1,): training libraries take no scalars [Stable-Baselines3's `check_env`].
     """
-    shape = field.shape if history == 1 else (history, *field.shape)
+    shape = (field.shape or (1,)) if history == 1 else (history, *field.shape)
     if field.dtype == "bool":
         return gym.spaces.MultiBinary(shape)
     low, high = field.bounds
@@ -53,7 +54,8 @@ def observation_space(sensors: Mapping[str, tuple[Schema, int]], goal: Schema) -
 
 
 def as_observed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """An array as it stands in an observation: masks as int8, which is what `MultiBinary` holds."""
+    """An array as an observation holds it: masks as int8, a single number as an array of one."""
+    array = np.atleast_1d(array)
     return array.astype(np.int8) if array.dtype == np.bool_ else array
 
 

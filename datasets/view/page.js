@@ -167,7 +167,10 @@
     const { canvas, told, draw } = figure(byId("plots"), `${plot.name} [${plot.unit}]`, width, height);
     let low = Infinity, high = -Infinity;
     for (const series of plot.series) for (const value of series) { low = Math.min(low, value); high = Math.max(high, value); }
-    const pad = Math.max((high - low) * 0.05, 1e-9 + Math.abs(high) * 1e-6);
+    const range = high - low, most = Math.max(Math.abs(low), Math.abs(high));
+    // Series have nine digits: a metre of longitude is in the seventh.
+    const pad = Math.max(range * 0.05, 1e-9 + most * 1e-8);
+    const digits = range > 0 ? Math.min(Math.max(Math.ceil(Math.log10(most / range)) + 3, 4), 9) : 4;
     low -= pad;
     high += pad;
     const x = (t) => left + (width - left - right) * t / Math.max(data.end_s, 1e-9);
@@ -180,7 +183,11 @@
     pen.fillStyle = "#9aa5b1";
     pen.textAlign = "right";
     const ends = high - low > 3 * pad ? [low + pad, high - pad] : [0.5 * (low + high)];
-    for (const value of ends) pen.fillText(value.toPrecision(4), left - 4, y(value) + 3);
+    ends.forEach((value, i) => {
+      // Where four digits would be the same at both ends, the upper one tells the difference.
+      const text = i > 0 && digits > 6 ? `+${range.toExponential(1)}` : value.toPrecision(4);
+      pen.fillText(text, left - 4, y(value) + 3);
+    });
     pen.fillText(`${data.end_s.toFixed(1)} s`, width - right, height - 4);
     if (low < 0 && high > 0) { pen.strokeStyle = "#2b323b"; pen.beginPath(); pen.moveTo(left, y(0)); pen.lineTo(width - right, y(0)); pen.stroke(); }
     plot.series.forEach((series, number) => {
@@ -202,7 +209,7 @@
       draw.lineTo(x(t), height - bottom);
       draw.stroke();
       const number = newest(plot.t, t);
-      told.textContent = plot.series.map((series) => series[number].toPrecision(4)).join("  ");
+      told.textContent = plot.series.map((series) => series[number].toPrecision(digits)).join("  ");
     });
   };
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fleetloop.loop.terminal import console
+from fleetloop.loop.terminal import console, told_size
 
 
 def export(
@@ -38,7 +38,7 @@ def export(
     resumed = f"; {report.resumed} episodes were there" if report.resumed else ""
     console.print(
         f"{report.out}: {report.episodes} episodes, {report.frames} frames, "
-        f"{report.size_bytes / 1e6:.1f} MB{resumed}",
+        f"{told_size(report.size_bytes)}{resumed}",
         soft_wrap=True,
     )
     for title, lines in (("changed", report.lossy), ("left out", report.dropped)):

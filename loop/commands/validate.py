@@ -44,7 +44,8 @@ def validate(
 
         report = run(recording, on_episode)
     failed = sum(episode.errors > 0 for episode in report.episodes)
-    console.print(f"{len(report.episodes)} logs, {failed} with errors.")
+    count = len(report.episodes)
+    console.print(f"{count} {'log' if count == 1 else 'logs'}, {failed} with errors.")
     _end(report, json_file)
 
 

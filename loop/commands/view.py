@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fleetloop.loop.terminal import console
+from fleetloop.loop.terminal import console, told_size
 
 
 def view(
@@ -39,12 +39,12 @@ def view(
             size = write_page(
                 episode, target, options, lambda part: progress.update(bar, description=part)
             )
-            progress.console.print(f"{target}: {size / 1e6:.1f} MB", soft_wrap=True)
+            progress.console.print(f"{target}: {told_size(size)}", soft_wrap=True)
             if rerun:
                 film = target.with_suffix(".rrd")
                 write_rrd(episode, film, RerunOptions())
                 progress.console.print(f"{film}: rerun {film}", soft_wrap=True)
-            progress.update(bar, advance=1)
+            progress.update(bar, advance=1, description="pages")
             episode.close()
 
 
@@ -81,4 +81,4 @@ def film(
             on_frame=lambda number: progress.update(bar, completed=number + 1),
         )  # fmt: skip
         progress.update(bar, total=count)
-    console.print(f"{out}: {count} frames, {out.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
+    console.print(f"{out}: {count} frames, {told_size(out.stat().st_size)}", soft_wrap=True)

@@ -147,3 +147,24 @@ def test_a_real_browser_shows_the_page(street, tmp_path):
     patch = cv2.resize(picture[20:60, 20:60], None, fx=2, fy=2)
     found = cv2.matchTemplate(shot, patch, cv2.TM_SQDIFF_NORMED)
     assert found.min() < 0.02
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not BROWSER, reason="needs chromium")
+def test_a_drive_of_metres_moves_the_latitude_that_is_shown(street, tmp_path):
+    write_page(street, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1]
+    plot = {"name": "gnss.latitude", "unit": "deg", "t": [0.0, 0.5]}
+    told = []
+    for latitude in (37.28667831, 37.28666942):
+        data = json.loads(text) | {"plots": [plot | {"series": [[latitude, 37.28667]]}]}
+        (tmp_path / "page.html").write_text(page.replace(text, json.dumps(data)))
+        dom = subprocess.run(
+            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+             "--virtual-time-budget=5000", f"--user-data-dir={tmp_path / 'profile'}",
+             f"{(tmp_path / 'page.html').as_uri()}#t=0.0"],
+            capture_output=True, text=True, timeout=120,
+        ).stdout  # fmt: skip
+        told.append(re.search(r"gnss\.latitude \[deg\].*?(37\.\d+)", dom, re.S)[1])
+    assert told == ["37.2866783", "37.2866694"]

@@ -18,6 +18,7 @@ from fleetloop.core.objects import Objects
 from fleetloop.core.types import Step
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
+from fleetloop.loop.terminal import told_size
 
 SMALL = ("--episodes", "2", "--max-steps", "4", "--rig", "front64")
 
@@ -183,6 +184,14 @@ def test_pages_and_sheets_are_written(recorded, tmp_path):
     log = place / "data" / "LaneFollow-v0-0.mcap"
     assert "pixels" in fleetloop("sheet", log, "sheet.png", cwd=tmp_path)
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "told"),
+    [(0, "0 kB"), (49_890, "50 kB"), (999_499, "999 kB"), (999_500, "1.0 MB"), (2e7, "20.0 MB")],
+)
+def test_sizes_are_told_in_a_unit_that_shows_them(size_bytes, told):
+    assert told_size(size_bytes) == told
 
 
 def test_validate_tells_good_from_bad(recorded, tmp_path):

@@ -27,6 +27,7 @@ from fleetloop.envs.tasks.drive_blockers import add_blockers, behind_blockers
 from fleetloop.envs.tasks.drive_config import DriveConfig
 from fleetloop.envs.tasks.drive_future import STEP_S, STEPS, futures
 from fleetloop.envs.tasks.drive_lamps import night_lamps
+from fleetloop.envs.tasks.drive_parked import add_parked, parked_obstacles
 from fleetloop.envs.tasks.drive_people import DEPTH_M, SHOULDERS_M, PeopleActors
 from fleetloop.envs.tasks.drive_truth import BLOCKER, PERSON, Viewpoint
 from fleetloop.envs.traffic.arrays import Roadway, roadway_of
@@ -121,10 +122,12 @@ class DriveWorld:
             self.traffic.clear(float(x), float(y), BLOCKER_CLEAR_M)
         self._blockers = blockers
         add_blockers(stage, blockers, child_generator(seed, "drive", "blockers"))
+        add_parked(stage, self.traffic.parked, child_generator(seed, "drive", "parked"))
         self._vehicles = VehicleActors(stage, self.traffic, child_generator(seed, "drive", "paint"))
         self._people = PeopleActors(stage, self.traffic)
         self._everybody = self._standing()
-        self.obstacles = obstacles_of(network)
+        parked = parked_obstacles(self.traffic.parked)
+        self.obstacles = np.concatenate([obstacles_of(network), parked])
         self.lanes = lane_index(network)
         self._roadway = _roadway(network)
         self._begin_s = self.traffic.t_s

@@ -227,6 +227,25 @@ def test_every_weather_can_be_drawn_and_changes_light_and_grip():
         WeatherConfig(kinds=("hail",))
 
 
+def test_parked_cars_are_seen_and_stand_in_the_way_of_who_leaves_the_road():
+    options = {**SMALL, "traffic": {"vehicles": 3, "parked": 0.9}}
+    env = make_env("fleetloop/Drive-v0", physics="fast", obs_mode="state", task_options=options)
+    for seed in range(6):
+        env.reset(seed=seed)
+        parked = env.task.world.traffic.parked
+        if len(parked):
+            break
+    assert len(parked), "no town of these has a lane for parking"
+    things = [thing for name, thing in env.stage.things.items() if name.startswith("parked_")]
+    assert len(things) == len(parked)
+    rows = env.task.world.obstacles[-len(parked) :]
+    np.testing.assert_allclose(rows[:, 0], parked["x_m"])
+    np.testing.assert_allclose(2.0 * rows[:, 3], parked["length_m"])
+    position, _ = env.stage.scene.pose(things[0].handles[0])
+    assert np.hypot(position[0] - parked["x_m"][0], position[1] - parked["y_m"][0]) < 0.5
+    env.close()
+
+
 def test_the_weather_changes_nothing_else_of_an_episode():
     after = []
     for kind in KINDS:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from fleetloop.core.errors import ConfigError, StorageError
 from fleetloop.loop.terminal import console
+
+if TYPE_CHECKING:
+    from fleetloop.datasets.stats import RecordingStats
 
 Place = Annotated[Path, typer.Argument(help="A log, or a folder of logs.")]
 Out = Annotated[Path, typer.Argument(help="The folder to make.")]
@@ -27,18 +31,8 @@ def stats(
     from fleetloop.core.config import to_json
 
     found = _statistics(place)
-    console.print(
-        f"{len(found.episodes)} episodes, {found.hours * 60:.2f} minutes, "
-        f"{found.success_rate:.0%} did their task; content hash {found.content}",
-        soft_wrap=True,
-    )
-    table = Table("sensor", "kind", "samples", "field", "mean", "std", "min", "max", "unit")
-    for name, sensor in found.sensors.items():
-        table.add_row(name, sensor.kind, str(sensor.samples))
-        for field, spread in sensor.spread.items():
-            figures = (spread.mean, spread.std, spread.low, spread.high)
-            table.add_row("", "", "", field, *(f"{figure:.4g}" for figure in figures), spread.unit)
-    console.print(table)
+    for line in _told(found):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     if json_file is not None:
         json_file.write_text(json.dumps(to_json(found), indent=1) + "\n")
 
@@ -134,7 +128,33 @@ def filter_logs(
     console.print(f"{out}: {len(kept)} of {len(recording)} episodes.", soft_wrap=True)
 
 
-def _statistics(place: Path) -> Any:  # noqa: ANN401 - RecordingStats, whose module is slow
+def _told(found: RecordingStats) -> Iterator[str]:
+    """Lines for people: no figure is cut, however narrow the terminal is."""
+    count = len(found.episodes)
+    yield (
+        f"{count} {'episode' if count == 1 else 'episodes'}, {found.hours * 60:.2f} minutes, "
+        f"{found.success_rate:.0%} did their task; content hash {found.content}"
+    )
+    causes = Counter(episode.cause for episode in found.episodes)
+    events: Counter[str] = Counter()
+    for episode in found.episodes:
+        events.update(episode.events)
+    for title, counted in (("ends", causes), ("events", events)):
+        listed = ", ".join(f"{name} {number}" for name, number in counted.most_common())
+        yield f"{title}: {listed or 'none'}"
+    fields = [field for sensor in found.sensors.values() for field in sensor.spread]
+    wide = max(map(len, fields), default=0)
+    if fields:
+        yield f"  {'':{wide}} {'mean':>10} {'std':>10} {'min':>10} {'max':>10}"
+    for name, sensor in found.sensors.items():
+        yield f"{name}: {sensor.kind}, {sensor.samples} samples"
+        for field, spread in sensor.spread.items():
+            figures = (spread.mean, spread.std, spread.low, spread.high)
+            columns = " ".join(f"{figure:10.4g}" for figure in figures)
+            yield f"  {field:{wide}} {columns} {spread.unit}"
+
+
+def _statistics(place: Path) -> RecordingStats:
     from fleetloop.datasets.recording import Recording
     from fleetloop.datasets.stats import statistics
     from fleetloop.loop.progress import progress_bar

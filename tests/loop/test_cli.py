@@ -160,7 +160,12 @@ def test_data_sets_are_made_of_recordings(recorded, tmp_path):
     data = place / "data"
     told = fleetloop("stats", data, cwd=tmp_path)
     assert "2 episodes" in told
-    assert "speed_m_s" in told
+    assert re.search(r"^ends: max_steps 2$", told, re.M)
+    assert re.search(r"^events: ", told, re.M)
+    assert re.search(r"^wheels: \w+, \d+ samples$", told, re.M)
+    # Four whole figures and the unit, where the terminal is narrow too.
+    assert re.search(r"^  speed_m_s( +-?\d[\d.e+-]*){4} m/s$", told, re.M)
+    assert "\u2026" not in told.split("ends:")[1]
     told = fleetloop("split", data, "parts", "--shares", "train=1,test=1", cwd=tmp_path)
     assert "train: 1 episodes" in told
     told = fleetloop("merge", "again", "parts/train", "parts/test", cwd=tmp_path)

@@ -39,7 +39,9 @@
   const addCamera = (camera) => {
     // One or two small cameras have the room to be twice as large.
     const few = data.cameras.length <= 2 && camera.width <= 320 ? 2 : 1;
-    const shown = Math.min(camera.width < 200 ? camera.width * 4 : camera.width * few, 640);
+    // Smaller ones grow by whole pixels to the width that larger ones have.
+    const times = Math.min(Math.max(Math.floor(320 * few / camera.width), 1), 4);
+    const shown = Math.min(camera.width < 200 ? camera.width * times : camera.width * few, 640);
     const scale = shown / camera.width;
     const { canvas, told, draw } = figure(byId("cameras"), camera.name, shown, Math.round(camera.height * scale));
     let current = -1;
@@ -86,11 +88,20 @@
     return `hsl(${Math.round(220 - 200 * part)} 85% ${Math.round(48 + 14 * part)}%)`;
   };
 
+  // How far to show, level, in metres: a room as large as it is, a street to 30 m, where traffic is.
+  const reachOf = (cloud) => {
+    const points = unpacked(cloud.points[0]), ranges = [];
+    for (let i = 0; i < points.length; i += 3) ranges.push(Math.hypot(points[i], points[i + 1]) * cloud.step);
+    ranges.sort((a, b) => a - b);
+    const most = ranges.length ? ranges[Math.floor(0.95 * (ranges.length - 1))] : 30;
+    return most < 10 ? Math.max(1.1 * most, 1) : 30;
+  };
+
   // Two views of one cloud: straight down, and one that turns by dragging and zooms by the wheel.
   const addCloud = (cloud) => {
-    const size = 420;
+    const size = 420, reach = reachOf(cloud), ring = reach > 11 ? 10 : 1;
     const kinds = [["from above", Math.PI / 2, 0], ["in 3D", 0.45, 0]].map(([name, tilt, turn]) => ({
-      ...figure(byId("clouds"), `${cloud.name}, ${name}`, size, size), tilt, turn, zoom: size / 60, flat: tilt > 1.5,
+      ...figure(byId("clouds"), `${cloud.name}, ${name}`, size, size), tilt, turn, zoom: size / (2 * reach), flat: tilt > 1.5,
     }));
     let current = -1, points = new Int16Array(0), colors = [];
     const paint = (view) => {
@@ -106,7 +117,7 @@
       draw.fillRect(0, 0, size, size);
       draw.strokeStyle = "#222a33";
       draw.lineWidth = 1;
-      for (let r = 10; r <= 80; r += 10) {
+      for (let r = ring; r <= 8 * ring; r += ring) {
         draw.beginPath();
         for (let a = 0; a <= 48; a++) draw.lineTo(...place(r * Math.cos(a * Math.PI / 24), r * Math.sin(a * Math.PI / 24), 0));
         draw.stroke();

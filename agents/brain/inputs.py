@@ -350,7 +350,7 @@ def _vector(
 
 
 def _got(observation: Arrays, key: str, shape: tuple[int, ...], history: int) -> npt.NDArray[Any]:
-    wanted = shape if history == 1 else (history, *shape)
+    wanted = (shape or (1,)) if history == 1 else (history, *shape)
     if key not in observation:
         raise SchemaError(
             f"The brain wants {key!r}, which the observation does not have: it has "

@@ -226,7 +226,9 @@ def _reference(start_m: Floats, bay_x_m: float, middle_m: float) -> Floats:
     """The way of the rear axle (n, 2): along the aisle, a quarter of a circle, into the bay."""
     y0 = float(start_m[1])
     end = middle_m + 0.0675 - _AXLE_BACK_M
-    radius = min(5.4, end - y0 - 0.2)
+    # Little more than the car's own circle (4.2 m at the rear axle): a wider one brings the nose
+    # into the bay while it still turns, where it sweeps the car beyond.
+    radius = min(4.5, end - y0 - 0.2)
     aisle = np.arange(float(start_m[0]) - _AXLE_BACK_M, bay_x_m - radius, 0.02)
     angle = np.arange(0.0, 0.5 * np.pi, 0.02 / radius)
     inside = np.arange(y0 + radius, end, 0.02)

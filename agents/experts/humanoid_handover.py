@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleetloop.agents.experts.humanoid_stand import ACTION_SIZE
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 from fleetloop.core.frames import FloatArray
 
@@ -21,7 +22,7 @@ _HAND, _GRIP, _NECK_PITCH = slice(6, 9), 10, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HumanoidHandoverExpert:
+class HumanoidHandoverExpert(Teacher):
     """The teacher of `fleetloop/HumanoidHandover-v0`.
 
     Attributes:
@@ -35,20 +36,6 @@ class HumanoidHandoverExpert:
     near_m: float = 0.06
     hover_m: float = 0.07
     lead: float = 0.25
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Walks before the person; then gives.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleetloop.agents.experts.humanoid_stand import ACTION_SIZE
+from fleetloop.agents.experts.teacher import Teacher
 from fleetloop.agents.policy import Action, Observation
 from fleetloop.core.frames import FloatArray
 
@@ -23,7 +24,7 @@ _FREE_M = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HumanoidPickExpert:
+class HumanoidPickExpert(Teacher):
     """The teacher of `fleetloop/HumanoidPick-v0`.
 
     Attributes:
@@ -35,20 +36,6 @@ class HumanoidPickExpert:
     hover_m: float = 0.13
     down_m: float = 0.05
     lead: float = 0.25
-
-    @property
-    def name(self) -> str:
-        """`expert`."""
-        return "expert"
-
-    @property
-    def privileged(self) -> bool:
-        """It is given the truth."""
-        return True
-
-    def init(self, seed: int) -> None:
-        """It remembers nothing."""
-        return None
 
     def act(self, observation: Observation, state: None) -> tuple[Action, None]:
         """Goes to the thing, or with it to the mat; once it is there, away.

@@ -141,10 +141,10 @@ class _NamedFiles(caching.IndexDataCacheFile):
         digest = hashlib.sha256(str(key).encode()).hexdigest()[:16]
         name = self._data_name_pattern.replace("{number:d}", digest)
         # The code before the index: what stands in the index is there.
-        self._save_data(name, data)  # type: ignore[no-untyped-call]
-        overloads = self._load_index()  # type: ignore[no-untyped-call]
+        self._save_data(name, data)  # type: ignore[no-untyped-call]  # Numba's own
+        overloads = self._load_index()  # type: ignore[no-untyped-call]  # Numba's own
         overloads[key] = name
-        self._save_index(overloads)  # type: ignore[no-untyped-call]
+        self._save_index(overloads)  # type: ignore[no-untyped-call]  # Numba's own
 
 
 class _ContentCache(caching.FunctionCache):
@@ -152,7 +152,7 @@ class _ContentCache(caching.FunctionCache):
 
     def __init__(self, py_func: Callable[..., Any]) -> None:
         super().__init__(py_func)  # type: ignore[no-untyped-call]  # Numba's own
-        self._cache_file = _NamedFiles(  # type: ignore[no-untyped-call]
+        self._cache_file = _NamedFiles(  # type: ignore[no-untyped-call]  # Numba's own
             cache_path=self._cache_path,
             filename_base=self._impl.filename_base,
             source_stamp=self._impl.locator.get_source_stamp(),

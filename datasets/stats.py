@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fleetloop.core.clock import NS_PER_S
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.core.spec import Field, Schema
+from fleetloop.datasets.clock_report import ClockBook, TopicClock
 from fleetloop.datasets.content import dataset_hash, episode_hash
 from fleetloop.datasets.recording import RecordedEpisode, Recording
 
@@ -81,6 +82,7 @@ class RecordingStats:
     Attributes:
         episodes: In order.
         sensors: By name; sensors of the same name in different episodes count as one.
+        clocks: How each topic keeps time.
         objects: Number of true objects by class, each once an episode.
         content: Hash of the whole data set.
         versions: Versions of fleetloop that recorded it.
@@ -88,6 +90,7 @@ class RecordingStats:
 
     episodes: tuple[EpisodeStats, ...]
     sensors: Mapping[str, SensorStats]
+    clocks: tuple[TopicClock, ...]
     objects: Mapping[str, int]
     content: str
     versions: tuple[str, ...]
@@ -161,8 +164,10 @@ def statistics(
     kinds: dict[str, tuple[str, float]] = {}
     objects: Counter[str] = Counter()
     versions: set[str] = set()
+    clocks = ClockBook()
     for number, episode in enumerate(recording):
         episodes.append(_one(episode))
+        clocks.add(episode)
         versions.add(episode.meta.versions.get("fleetloop", "unknown"))
         for name, schema in episode.schemas.items():
             schemas.setdefault(name, schema)
@@ -195,6 +200,7 @@ def statistics(
             )
             for name, schema in schemas.items()
         },
+        clocks=clocks.clocks(),
         objects=dict(sorted(objects.items())),
         content=dataset_hash((e.episode_id, e.content) for e in episodes),
         versions=tuple(sorted(versions)),

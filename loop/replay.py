@@ -19,7 +19,7 @@ import numpy.typing as npt
 from fleetloop.core.digest import EpisodeDigest
 from fleetloop.core.objects import Objects
 from fleetloop.core.types import Sample, Step
-from fleetloop.core.versions import installed_versions
+from fleetloop.core.versions import CODE, code_hash, installed_versions
 from fleetloop.datasets.log.reader import EpisodeLog, Record
 from fleetloop.datasets.log.streams import CODECS, plan_streams
 from fleetloop.envs.env import RobotEnv
@@ -36,6 +36,7 @@ class Replay:
         difference: The first difference, told in words; empty if there is none.
         digest: SHA-256 of what was made now; empty if it stopped at a difference.
         other_versions: Packages whose versions are not those of the recording.
+        other_code: In words, if the log was made by other code than this; empty if it was not.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Replay:
     difference: str
     digest: str
     other_versions: tuple[str, ...]
+    other_code: str
 
 
 def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> Replay:
@@ -87,6 +89,7 @@ def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> 
         difference=difference,
         digest=told,
         other_versions=_other_versions(log.meta.versions),
+        other_code=_other_code(log.meta.versions),
     )
 
 
@@ -208,5 +211,13 @@ def _other_versions(recorded: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         f"{name} {now.get(name, 'absent')} for {version}"
         for name, version in recorded.items()
-        if now.get(name) != version
+        if now.get(name) != version and name != CODE
     )
+
+
+def _other_code(recorded: Mapping[str, str]) -> str:
+    if CODE not in recorded:
+        return f"the log does not say which code made it; this is {code_hash()}"
+    if recorded[CODE] != code_hash():
+        return f"the log was made by other code: {recorded[CODE]}, this is {code_hash()}"
+    return ""

@@ -25,7 +25,7 @@ def stats(
         Path | None, typer.Option("--json", help="Write all of it there as JSON.")
     ] = None,
 ) -> None:
-    """Tell what is in a recording: counts, ends, events, sensors, the spread of their numbers."""
+    """Tell what is in a recording: counts, ends, events, clocks, sensors, their numbers' spread."""
     import json
 
     from fleetloop.core.config import to_json
@@ -130,6 +130,8 @@ def filter_logs(
 
 def _told(found: RecordingStats) -> Iterator[str]:
     """Lines for people: no figure is cut, however narrow the terminal is."""
+    from fleetloop.datasets.clock_report import clock_lines
+
     count = len(found.episodes)
     yield (
         f"{count} {'episode' if count == 1 else 'episodes'}, {found.hours * 60:.2f} minutes, "
@@ -142,6 +144,8 @@ def _told(found: RecordingStats) -> Iterator[str]:
     for title, counted in (("ends", causes), ("events", events)):
         listed = ", ".join(f"{name} {number}" for name, number in counted.most_common())
         yield f"{title}: {listed or 'none'}"
+    yield "clocks:"
+    yield from clock_lines(found.clocks)
     fields = [field for sensor in found.sensors.values() for field in sensor.spread]
     wide = max(map(len, fields), default=0)
     if fields:

@@ -33,6 +33,9 @@ def replay(
             )
             line = f"{log.name}: {result.steps} steps, {verdict}"
             progress.console.print(line, soft_wrap=True)
+            if result.other_code:
+                note = f"  [yellow]note[/yellow]: {result.other_code}"
+                progress.console.print(note, soft_wrap=True)
             for line in result.other_versions if result.difference else ():
                 progress.console.print(f"  recorded with another version: {line}")
             progress.update(bar, advance=1)

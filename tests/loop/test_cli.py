@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,24 @@ def test_replay_finds_the_same_bytes(recorded):
     place, _ = recorded
     told = fleetloop("replay", "data", "--threads", "1", cwd=place)
     assert told.count("same bytes") == 2
+    assert "other code" not in told
+
+
+def test_replay_says_when_other_code_made_a_log(recorded, tmp_path):
+    place, _ = recorded
+    log = EpisodeLog(place / "data" / "LaneFollow-v0-1.mcap")
+    for name, versions in (
+        ("older", {**log.meta.versions, "fleetloop-code": "0" * 16}),
+        ("silent", {k: v for k, v in log.meta.versions.items() if k != "fleetloop-code"}),
+    ):
+        with EpisodeWriter(tmp_path / name) as writer:
+            writer.begin(replace(log.meta, versions=versions), log.schemas)
+            for record in log.records():
+                add = {Step: writer.add_step, Objects: writer.add_objects}
+                add.get(type(record), writer.add_sample)(record)
+            writer.end(log.outcome)
+    assert f"made by other code: {'0' * 16}" in fleetloop("replay", "older", cwd=tmp_path)
+    assert "does not say which code made it" in fleetloop("replay", "silent", cwd=tmp_path)
 
 
 def test_replay_finds_where_a_recording_was_touched(recorded, tmp_path):
@@ -163,6 +182,7 @@ def test_data_sets_are_made_of_recordings(recorded, tmp_path):
     assert re.search(r"^ends: max_steps 2$", told, re.M)
     assert re.search(r"^events: ", told, re.M)
     assert re.search(r"^wheels: \w+, \d+ samples$", told, re.M)
+    assert re.search(r"from its grid 0\.\d+ us: ok$", told, re.M)
     # Four whole figures and the unit, where the terminal is narrow too.
     assert re.search(r"^  speed_m_s( +-?\d[\d.e+-]*){4} m/s$", told, re.M)
     assert "\u2026" not in told.split("ends:")[1]

@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 
@@ -58,9 +59,7 @@ class Lens:
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= 16_384:
                 raise ConfigError(f"{name} of a lens is {value!r}: use 1 to 16384 pixels.")
-        for name in ("fx_px", "fy_px"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
-                raise ConfigError(f"{name} of a lens is {getattr(self, name)}: use a number > 0.")
+        check_positive(self, "a lens", "fx_px", "fy_px")
         if not (math.isfinite(self.cx_px) and math.isfinite(self.cy_px)):
             raise ConfigError(
                 f"The principal point ({self.cx_px}, {self.cy_px}) of a lens is not finite: use "

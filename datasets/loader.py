@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_counts
 from fleetloop.core.errors import ConfigError, MissingDependencyError, UnknownNameError
 from fleetloop.core.rng import child_generator
 from fleetloop.datasets.recording import RecordedEpisode, Recording
@@ -65,9 +66,7 @@ class WindowConfig:
     open_episodes: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("history", "horizon", "stride", "open_episodes"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of a window is {getattr(self, name)}: use 1 or more.")
+        check_counts(self, "a window", "history", "horizon", "stride", "open_episodes")
         for signal in self.observe:
             if signal.count(".") != 1:
                 raise ConfigError(f"The signal {signal!r} is not of the form sensor.field.")

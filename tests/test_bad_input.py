@@ -99,7 +99,7 @@ ROWS = [
     (lambda: make_env(LANE, physics_hz=-5), ConfigError, "whole number from 1"),
     (lambda: make_env(LANE, threads=0), ConfigError, "whole number from 1 to 64"),
     (lambda: make_env(LANE, task_options={"distance": 5}), ConfigError, "has no field 'distance'"),
-    (lambda: make_env(LANE, task_options={"distance_m": -5}), ConfigError, "must be positive"),
+    (lambda: make_env(LANE, task_options={"distance_m": -5}), ConfigError, "use a positive number"),
     (lambda: make_env(LANE, task_options=[1]), ConfigError, "pass a mapping"),
     (lambda: make_env(LANE, robot_options={"params": {"mass_kg": "x"}}), ConfigError, "mass_kg"),
     (lambda: make_env(LANE, rig=[{"name": "x"}]), ConfigError, "does not say its kind"),
@@ -212,7 +212,7 @@ ROWS = [
     (lambda: TrackConfig(radius_m=5.0), ConfigError, "enlarge radius_m"),
     (lambda: TrackConfig(lane_width_m=1.0), ConfigError, "2.2 to 6 m"),
     (lambda: RoadsideConfig(parked_share=1.5), ConfigError, "parked_share"),
-    (lambda: LaneFollowConfig(target_speed_m_s=0.0), ConfigError, "must be positive"),
+    (lambda: LaneFollowConfig(target_speed_m_s=0.0), ConfigError, "use a positive number"),
     (lambda: CarParams(mass_kg=-1.0), ConfigError, "mass_kg"),
     # files and folders
     (lambda: EpisodeWriter(NOWHERE), StorageError, "another folder"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from fleetloop.core.checks import check_counts
 from fleetloop.core.errors import ConfigError, UnknownNameError
 
 Kind = Literal["cnn", "transformer"]
@@ -40,9 +41,7 @@ class BrainConfig:
     def __post_init__(self) -> None:
         if self.kind not in ("cnn", "transformer"):
             raise ConfigError(f"The kind of brain {self.kind!r} is none of: cnn, transformer.")
-        for name in ("d", "layers", "heads", "grid"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of a brain is {getattr(self, name)}: use 1 or more.")
+        check_counts(self, "a brain", "d", "layers", "heads", "grid")
         if self.d % self.heads:
             raise ConfigError(f"{self.heads} heads do not divide the width {self.d} of a token.")
         if not self.channels or min(self.channels) < 1:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from fleetloop.agents.brain.config import BrainConfig
 from fleetloop.agents.brain.inputs import InputSpec
+from fleetloop.core.checks import check_counts, check_not_negative, check_positive
 from fleetloop.core.errors import ConfigError
 
 Precision = Literal["fp32", "bf16", "auto"]
@@ -61,23 +62,17 @@ class TrainConfig:
     save_every: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "save_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of a training is {getattr(self, name)}: use 1 or more.")
+        check_counts(self, "a training", "steps", "batch", "save_every")
         if self.batch < len(self.spec.tasks):
             raise ConfigError(
                 f"A batch of {self.batch} rows is too small for {len(self.spec.tasks)} tasks."
             )
-        for name in ("rate", "clip"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(
-                    f"{name} of a training is {getattr(self, name)}: use more than 0."
-                )
+        check_positive(self, "a training", "rate", "clip", infinite=True)
         for name in ("average", "blind_body", "augment"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ConfigError(
                     f"{name} of a training is {getattr(self, name)}: use 0 or more, less than 1."
                 )
-        for name in ("decay", "lessons", "spread", "warmup"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} of a training is {getattr(self, name)}: use 0 or more.")
+        check_not_negative(
+            self, "a training", "decay", "lessons", "spread", "warmup", infinite=True
+        )

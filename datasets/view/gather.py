@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_counts
 from fleetloop.core.clock import NS_PER_S
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
@@ -55,9 +56,7 @@ class ViewOptions:
     samples: int = 1500
 
     def __post_init__(self) -> None:
-        for name in ("frames", "width_px", "points", "samples"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of a view is {getattr(self, name)}: use 1 or more.")
+        check_counts(self, "a view", "frames", "width_px", "points", "samples")
 
 
 def gather(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
@@ -62,10 +63,15 @@ class RoadsideConfig:
     friction: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("house_spacing_m", "tree_spacing_m", "lamp_spacing_m", "friction"):
-            value = getattr(self, name)
-            if not value >= 0.0:
-                raise ConfigError(f"{name} of the roadside is {value}: use 0 or more.")
+        check_not_negative(
+            self,
+            "the roadside",
+            "house_spacing_m",
+            "tree_spacing_m",
+            "lamp_spacing_m",
+            "friction",
+            infinite=True,
+        )
         if not 0.0 <= self.parked_share <= 1.0:
             raise ConfigError(f"parked_share is {self.parked_share}: use 0 to 1.")
         if self.people < 0:

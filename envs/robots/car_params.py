@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetloop.core.errors import ConfigError
+from fleetloop.core.checks import check_positive, check_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +81,19 @@ class CarParams:
     stability_control: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("mass_kg", "wheelbase_m", "track_m", "wheel_radius_m", "com_z_m", "power_w",
-                     "drive_torque_nm", "brake_torque_nm", "max_steer_rad", "tyre_mu"):  # fmt: skip
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} of a car is {getattr(self, name)}: it must be positive.")
-        for name in ("rear_drive_share", "front_brake_share"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} of a car is {getattr(self, name)}: use 0 to 1.")
+        check_positive(
+            self,
+            "a car",
+            "mass_kg",
+            "wheelbase_m",
+            "track_m",
+            "wheel_radius_m",
+            "com_z_m",
+            "power_w",
+            "drive_torque_nm",
+            "brake_torque_nm",
+            "max_steer_rad",
+            "tyre_mu",
+            infinite=True,
+        )
+        check_share(self, "a car", "rear_drive_share", "front_brake_share")

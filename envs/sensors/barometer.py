@@ -190,8 +190,7 @@ class Barometer:
             velocity = velocity_at(capture.link, lever_arm(capture))
             density = true_pa / (GAS_CONSTANT_J_KG_K * local_k)
             true_pa += self.config.dynamic_pressure * 0.5 * density * float(velocity @ velocity)
-        fault = capture.faults.get("bias_jump")
-        severity = 0.0 if fault is None else fault.severity
+        severity = capture.severity("bias_jump")
         dt_s = elapsed_s(capture.t_ns, state)
         reading, changed = self._channel.sample(np.array([true_pa]), state, dt_s, rng, severity)
         pressure_pa = max(float(reading[0]), self._lowest_pa)

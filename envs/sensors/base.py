@@ -239,6 +239,11 @@ class Capture:
     scene: Scene | None
     faults: Mapping[str, Fault]
 
+    def severity(self, kind: str) -> float:
+        """How bad the sensor's own fault of this kind is now, 0 to 1; 0 where it is not active."""
+        fault = self.faults.get(kind)
+        return 0.0 if fault is None else fault.severity
+
 
 class Path(Protocol):
     """Where the sensor was in the last moments, for rolling shutters and sweeps."""

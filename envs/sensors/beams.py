@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetloop.core.checks import check_not_negative, check_positive
 from fleetloop.core.errors import ConfigError, UnknownNameError
 
 
@@ -78,12 +79,17 @@ class BeamTable:
                 f"The ranges {self.range_min_m} to {self.range_max_m} m of a beam table must grow "
                 "from 0 or more."
             )
-        for name in ("range_max_m", "range_10_m", "aperture_m", "separation_m", "pulse_m"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} of a beam table must be positive.")
-        for name in ("range_sd_m", "resolution_m"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} of a beam table must be 0 or more.")
+        check_positive(
+            self,
+            "a beam table",
+            "range_max_m",
+            "range_10_m",
+            "aperture_m",
+            "separation_m",
+            "pulse_m",
+            infinite=True,
+        )
+        check_not_negative(self, "a beam table", "range_sd_m", "resolution_m", infinite=True)
         if not 0.0 <= self.overlap_m[0] < self.overlap_m[1]:
             raise ConfigError(f"overlap_m of a beam table is {self.overlap_m}: it must grow.")
         if len(self.divergence_rad) != 2 or not all(0.0 < a < 0.2 for a in self.divergence_rad):

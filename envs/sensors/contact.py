@@ -133,8 +133,7 @@ class Contact:
         """Reads the pad and moves the switch."""
         inward = capture.world_T_sensor.rotation[:, 2]
         pressing_n = max(0.0, float(inward @ capture.link.force_n))
-        fault = capture.faults.get("bias_jump")
-        severity = 0.0 if fault is None else fault.severity
+        severity = capture.severity("bias_jump")
         dt_s = elapsed_s(capture.t_ns, state)
         reading, changed = self._channel.sample(np.array([pressing_n]), state, dt_s, rng, severity)
         force_n = max(0.0, float(reading[0]))

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.sensors.pixel_noise import Key, normal_image
 
@@ -58,11 +59,7 @@ class StereoModel:
         if not (math.isfinite(self.baseline_m) and self.baseline_m > 0.0):
             raise ConfigError(f"baseline_m of a stereo model is {self.baseline_m}: use > 0.")
         names = ("disparity_sd_px", "disparity_step_px", "projector_reach_m", "texture_min")
-        for name in names:
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise ConfigError(
-                    f"{name} of a stereo model is {getattr(self, name)}: use 0 or more."
-                )
+        check_not_negative(self, "a stereo model", *names)
         if not 1 <= self.disparities_px <= 4096:
             raise ConfigError(
                 f"disparities_px of a stereo model is {self.disparities_px}: use 1 to 4096."

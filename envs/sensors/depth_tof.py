@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.sensors.pixel_noise import Key, normal_pairs
 
@@ -63,10 +64,7 @@ class TofModel:
 
     def __post_init__(self) -> None:
         positive = ("modulation_hz", "noise_sd_m", "noise_range_m", "sd_limit_m")
-        for name in positive:
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ConfigError(f"{name} of a ToF model is {value}: use a positive number.")
+        check_positive(self, "a ToF model", *positive)
         for name in ("contrast", "noise_reflectivity"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} of a ToF model is {getattr(self, name)}: use 0 to 1.")
@@ -75,9 +73,7 @@ class TofModel:
                 f"scatter {self.scatter} and stray {self.stray} of a ToF model: use 0 to 0.1 and 0 "
                 "to 0.5."
             )
-        for name in ("ambient", "wiggle_m"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} of a ToF model is {getattr(self, name)}: use 0 or more.")
+        check_not_negative(self, "a ToF model", "ambient", "wiggle_m", infinite=True)
 
     @property
     def ambiguity_m(self) -> float:

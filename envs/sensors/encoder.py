@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 from fleetloop.core.spec import Field, Schema
@@ -59,7 +60,9 @@ class JointEncoderConfig(SensorConfig):
             raise ConfigError(
                 f"The steps_per_turn of sensor {self.name!r} is {self.steps_per_turn}: use >= 1."
             )
-        _check_not_negative(self, "backlash_rad", "offset_rad", "noise_rad", "slip_rad")
+        check_not_negative(
+            self, f"sensor {self.name!r}", "backlash_rad", "offset_rad", "noise_rad", "slip_rad"
+        )
 
 
 class JointEncoder:
@@ -119,7 +122,7 @@ class JointEncoder:
         true = capture.robot.joint_position_rad[which]
         behind = _behind_gap(state, true, config.backlash_rad)
         noise = config.noise_rad * rng.standard_normal(true.size)
-        slip = _severity(capture) * config.slip_rad
+        slip = capture.severity("bias_jump") * config.slip_rad
         angle = quantise(behind + state["offset_rad"] + slip + noise, self._step)
         true_rate = capture.robot.joint_velocity_rad_s[which]
         rate = _rate(capture.t_ns, state, angle, true_rate, self._step * config.rate_hz)
@@ -159,11 +162,10 @@ class SteeringAngleConfig(SensorConfig):
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
         check_joints(self.joints, self.name)
-        if not (math.isfinite(self.ratio) and self.ratio > 0.0):
-            raise ConfigError(
-                f"The ratio of sensor {self.name!r} is {self.ratio!r}: use a positive number."
-            )
-        _check_not_negative(self, "step_rad", "backlash_rad", "offset_rad", "slip_rad")
+        check_positive(self, f"sensor {self.name!r}", "ratio")
+        check_not_negative(
+            self, f"sensor {self.name!r}", "step_rad", "backlash_rad", "offset_rad", "slip_rad"
+        )
 
 
 class SteeringAngle:
@@ -219,7 +221,7 @@ class SteeringAngle:
         which = joint_indices(capture.robot, config.joints, config.name)
         road_wheel = capture.robot.joint_position_rad[which].mean(keepdims=True)
         behind = _behind_gap(state, config.ratio * road_wheel, config.backlash_rad)
-        slip = _severity(capture) * config.slip_rad
+        slip = capture.severity("bias_jump") * config.slip_rad
         angle = quantise(behind + state["offset_rad"] + slip, config.step_rad)
         true_rate = config.ratio * capture.robot.joint_velocity_rad_s[which].mean(keepdims=True)
         rate = _rate(capture.t_ns, state, angle, true_rate, config.step_rad * config.rate_hz)
@@ -241,11 +243,6 @@ def _behind_gap(state: State, true_rad: FloatArray, width_rad: float) -> FloatAr
     return play(state["behind_gap_rad"], true_rad, width_rad)
 
 
-def _severity(capture: Capture) -> float:
-    fault = capture.faults.get("bias_jump")
-    return 0.0 if fault is None else fault.severity
-
-
 def _rate(
     t_ns: int, state: State, angle_rad: FloatArray, true_rad_s: FloatArray, step_rad_s: float
 ) -> FloatArray:
@@ -254,10 +251,3 @@ def _rate(
     if dt_s > 0.0:
         return (angle_rad - state["angle_rad"]) / dt_s
     return quantise(true_rad_s, step_rad_s)
-
-
-def _check_not_negative(config: SensorConfig, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not (math.isfinite(value) and value >= 0.0):
-            raise ConfigError(f"The {name} of sensor {config.name!r} is {value!r}: use 0 or more.")

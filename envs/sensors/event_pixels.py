@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.sensors.pixel_noise import Key, normal_pair, uniform
 from fleetloop.envs.trace.jit import kernel
@@ -70,11 +71,9 @@ class PixelModel:
                     f"{name} of event pixels is {getattr(self, name)}: use {LEAST_THRESHOLD} or "
                     "more."
                 )
-        for name in ("mismatch", "refractory_s", "cutoff_hz", "leak_hz", "shot_hz"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise ConfigError(
-                    f"{name} of event pixels is {getattr(self, name)}: use 0 or more."
-                )
+        check_not_negative(
+            self, "event pixels", "mismatch", "refractory_s", "cutoff_hz", "leak_hz", "shot_hz"
+        )
         if not 0.0 < self.dark_light <= 1.0:
             raise ConfigError(
                 f"dark_light of event pixels is {self.dark_light}: use above 0 to 1; without it "

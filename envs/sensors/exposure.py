@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 
 _DARK = 1e-6
@@ -48,10 +49,9 @@ class ExposureConfig:
     max_gain: float = 16.0
 
     def __post_init__(self) -> None:
-        for name in ("exposure_s", "gain", "max_step_ev", "shortest_s", "longest_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ConfigError(f"{name} of an exposure is {value}: use a positive number.")
+        check_positive(
+            self, "an exposure", "exposure_s", "gain", "max_step_ev", "shortest_s", "longest_s"
+        )
         for name in ("target_level", "adaptation"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ConfigError(

@@ -204,8 +204,7 @@ class ForceTorque:
     ) -> tuple[dict[str, npt.NDArray[Any]], State]:
         """Reads all six axes."""
         mixed = state["cross_talk"] @ self._wrench(capture)
-        fault = capture.faults.get("bias_jump")
-        severity = 0.0 if fault is None else fault.severity
+        severity = capture.severity("bias_jump")
         dt_s = elapsed_s(capture.t_ns, state)
         state = {**state, **captured_at(capture.t_ns)}
         force, changed = self._force.sample(mixed[:3], state, dt_s, rng, severity)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 from fleetloop.core.spec import Field, Schema
@@ -95,12 +96,7 @@ class GnssConfig(SensorConfig):
                 raise ConfigError(
                     f"The {name} of sensor {self.name!r} is {value!r}: use a positive time."
                 )
-        for name in ("angle_step_deg", "altitude_step_m"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ConfigError(
-                    f"The {name} of sensor {self.name!r} is {value!r}: use 0 or more."
-                )
+        check_not_negative(self, f"sensor {self.name!r}", "angle_step_deg", "altitude_step_m")
 
 
 class Gnss:

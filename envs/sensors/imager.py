@@ -15,7 +15,6 @@ half that is 5.3e7 electrons per second: ten thousand in 0.2 ms.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.sensors.pixel_noise import Key, normal_pair
 from fleetloop.envs.trace.jit import kernel
@@ -74,13 +74,8 @@ class ImagerConfig:
     jpeg_quality: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("full_well_e", "full_sun_s", "gamma"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ConfigError(f"{name} of an imager is {value}: use a positive number.")
-        for name in ("read_noise_e", "prnu", "dsnu_e"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} of an imager is {getattr(self, name)}: use 0 or more.")
+        check_positive(self, "an imager", "full_well_e", "full_sun_s", "gamma")
+        check_not_negative(self, "an imager", "read_noise_e", "prnu", "dsnu_e", infinite=True)
         for name, choices in (("tone", _TONES), ("mosaic", _MOSAICS), ("bits", _BITS)):
             if getattr(self, name) not in choices:
                 raise ConfigError(

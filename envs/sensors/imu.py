@@ -146,8 +146,7 @@ class Imu:
             state["vibration"] = self._vibration.advance(state["vibration"], speed, dt_s, rng)
             shake = self._vibration.shake(state["vibration"], speed)
             force, rate = force + shake[:3], rate + shake[3:]
-        fault = capture.faults.get("bias_jump")
-        severity = 0.0 if fault is None else fault.severity
+        severity = capture.severity("bias_jump")
         felt_force = state["accelerometer_axes"] @ force
         felt_rate = state["gyroscope_axes"] @ rate + state["g_sensitivity"] @ force
         force_read, changed = self._accelerometer.sample(felt_force, state, dt_s, rng, severity)

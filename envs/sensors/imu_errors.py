@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from fleetloop.core.errors import ConfigError
+from fleetloop.core.checks import check_not_negative
 from fleetloop.envs.sensors.noise import ChannelErrors, white_from_noise_density
 
 G0_M_S2 = 9.80665
@@ -35,10 +35,9 @@ class InertialErrors:
     g_sensitivity_rad_s_per_m_s2: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("misalignment_rad", "g_sensitivity_rad_s_per_m_s2"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ConfigError(f"The inertial error {name} is {value!r}: use 0 or more.")
+        check_not_negative(
+            self, "inertial errors", "misalignment_rad", "g_sensitivity_rad_s_per_m_s2"
+        )
 
 
 IDEAL = InertialErrors()

@@ -9,7 +9,6 @@ strapdown magnetometers in the magnetic field domain"].
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import ConfigError
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
 from fleetloop.envs.sensors.noise import (
@@ -66,12 +65,7 @@ class MagnetometerConfig(SensorConfig):
 
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
-        for name in ("hard_iron_t", "soft_iron"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ConfigError(
-                    f"The {name} of sensor {self.name!r} is {value!r}: use 0 or more."
-                )
+        check_not_negative(self, f"sensor {self.name!r}", "hard_iron_t", "soft_iron")
 
 
 class Magnetometer:
@@ -126,8 +120,7 @@ class Magnetometer:
             capture.surroundings.magnetic_field_t
         )
         felt_t = state["soft_iron"] @ field_t + state["hard_iron_t"]
-        fault = capture.faults.get("bias_jump")
-        severity = 0.0 if fault is None else fault.severity
+        severity = capture.severity("bias_jump")
         dt_s = elapsed_s(capture.t_ns, state)
         reading, changed = self._channels.sample(felt_t, state, dt_s, rng, severity)
         state = {**state, **captured_at(capture.t_ns), **changed}

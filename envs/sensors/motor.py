@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
@@ -81,10 +82,7 @@ class MotorConfig(SensorConfig):
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
         check_joints(self.joints, self.name)
-        for name in ("torque_constant_nm_a", "gear_ratio"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ConfigError(f"The {name} of sensor {self.name!r} is {value!r}: use > 0.")
+        check_positive(self, f"sensor {self.name!r}", "torque_constant_nm_a", "gear_ratio")
         if not 0.0 < self.gear_efficiency <= 1.0:
             raise ConfigError(
                 f"The gear_efficiency of sensor {self.name!r} is {self.gear_efficiency!r}: use "
@@ -164,8 +162,7 @@ class Motor:
         current = capture.robot.joint_torque_nm[which] / config.torque_per_current_nm_a
         rotor = config.gear_ratio * capture.robot.joint_position_rad[which] + state["rotor_rad"]
         current = current + config.ripple_a * np.sin(config.ripple_per_turn * rotor)
-        fault = capture.faults.get("bias_jump")
-        severity = 0.0 if fault is None else fault.severity
+        severity = capture.severity("bias_jump")
         dt_s = elapsed_s(capture.t_ns, state)
         reading, changed = self._channels.sample(current, state, dt_s, rng, severity)
         data = {

@@ -21,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 from fleetloop.envs.sensors.base import State
@@ -61,12 +62,17 @@ class ChannelErrors:
     jump_u: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in (
-            "white_u_rt_s", "instability_u", "walk_u_rt_hz", "turn_on_u", "scale", "lsb_u", "jump_u"
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ConfigError(f"The channel error {name} is {value!r}: use 0 or more.")
+        check_not_negative(
+            self,
+            "channel errors",
+            "white_u_rt_s",
+            "instability_u",
+            "walk_u_rt_hz",
+            "turn_on_u",
+            "scale",
+            "lsb_u",
+            "jump_u",
+        )
         shortest, longest = self.flicker_s
         if not 0.0 < shortest < longest < math.inf:
             raise ConfigError(

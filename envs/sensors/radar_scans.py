@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError, UnknownNameError
 
 
@@ -57,9 +58,15 @@ class RadarScan:
             raise ConfigError("The ranges of a radar scan must be positive and grow.")
         if not self.speed_min_m_s < self.speed_max_m_s:
             raise ConfigError("The speeds of a radar scan must grow.")
-        for name in ("range_m", "azimuth_sine", "speed_m_s", "reach_10dbsm_m"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} of a radar scan must be positive.")
+        check_positive(
+            self,
+            "a radar scan",
+            "range_m",
+            "azimuth_sine",
+            "speed_m_s",
+            "reach_10dbsm_m",
+            infinite=True,
+        )
         if not self.edge_db >= 0.0 or self.columns < 2 or self.rows < 2:
             raise ConfigError("A radar scan needs edge_db of 0 or more, and 2 x 2 rays at least.")
 

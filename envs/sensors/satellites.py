@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 from fleetloop.envs.sensors.base import State
@@ -104,10 +105,7 @@ class SatelliteConfig:
     def __post_init__(self) -> None:
         if not self.systems:
             raise ConfigError("A receiver needs a constellation in `systems`, such as GPS.")
-        for name in ("range_error_s", "largest_pdop"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ConfigError(f"The {name} of the satellites is {value!r}: use > 0.")
+        check_positive(self, "satellites", "range_error_s", "largest_pdop")
         if not 0.0 <= self.range_error_m < math.inf:
             raise ConfigError(f"The range_error_m is {self.range_error_m!r}: use 0 or more.")
         if not 0.0 <= self.lowest_rad < math.pi / 2:

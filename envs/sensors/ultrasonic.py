@@ -28,6 +28,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_positive, check_share
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.core.spec import Field, Schema
@@ -107,15 +108,11 @@ class UltrasonicConfig(SensorConfig):
             )
         if not all(0.0 < angle < math.pi / 2 for angle in self.half_angles_rad):
             raise ConfigError(f"half_angles_rad {where}: use angles above 0 and below a quarter.")
-        for name in ("wall_m", "edge_loss_db", "frequency_hz", "cycles"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} {where} must be positive.")
-        for name in ("resolution_m", "range_sd_m", "level_sd_db"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} {where} must be 0 or more.")
-        for name in ("humidity", "crosstalk_probability"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} {where} is {getattr(self, name)}: use 0 to 1.")
+        check_positive(
+            self, where, "wall_m", "edge_loss_db", "frequency_hz", "cycles", infinite=True
+        )
+        check_not_negative(self, where, "resolution_m", "range_sd_m", "level_sd_db", infinite=True)
+        check_share(self, where, "humidity", "crosstalk_probability")
 
 
 class Arrivals(NamedTuple):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray
 from fleetloop.core.spec import Field, Schema
@@ -70,16 +71,8 @@ class WheelSpeedConfig(SensorConfig):
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
         check_joints(self.joints, self.name)
-        for name in ("radius_m", "teeth", "standstill_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"The {name} of sensor {self.name!r} is {value!r}: use > 0.")
-        for name in ("radius_error", "tooth_error", "step_m_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ConfigError(
-                    f"The {name} of sensor {self.name!r} is {value!r}: use 0 or more."
-                )
+        check_positive(self, f"sensor {self.name!r}", "radius_m", "teeth", "standstill_s")
+        check_not_negative(self, f"sensor {self.name!r}", "radius_error", "tooth_error", "step_m_s")
         if self.method not in ("period", "count"):
             raise ConfigError(
                 f"The method of sensor {self.name!r} is {self.method!r}: use 'period' or 'count'."
@@ -159,8 +152,7 @@ class WheelSpeed:
         worn = state["radius_m"] / config.radius_m
         ring = capture.robot.joint_position_rad[which] * per_rad * worn + state["phase"]
         dt_s = elapsed_s(capture.t_ns, state)
-        fault = capture.faults.get("dead_wheel")
-        dead = state["dies_as"] < math.ceil(ring.size * fault.severity if fault else 0.0)
+        dead = state["dies_as"] < math.ceil(ring.size * capture.severity("dead_wheel"))
         # A dead pick-up sees its ring stand still, and goes on from there when it lives again.
         missed = np.where(dead & (dt_s > 0.0), ring - state["ring"], state["missed"])
         ring = ring - missed

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.maps.load import open_map
 from fleetloop.envs.maps.network import RoadNetwork
@@ -113,9 +114,15 @@ class DriveConfig:
         low, high = self.route_m
         if not 30.0 <= low <= high:
             raise ConfigError(f"route_m of a drive is {self.route_m}: use 30 m <= low <= high.")
-        for name in ("speed_m_s", "max_duration_s", "stuck_s", "waypoint_spacing_m"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} of a drive is {getattr(self, name)}: it must be > 0.")
+        check_positive(
+            self,
+            "a drive",
+            "speed_m_s",
+            "max_duration_s",
+            "stuck_s",
+            "waypoint_spacing_m",
+            infinite=True,
+        )
         if not 0 <= self.blockers <= 20:
             raise ConfigError(f"blockers of a drive is {self.blockers}: use 0 to 20.")
         if not 0.0 <= self.disturbance <= 1.0:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.spec import Field, Schema
@@ -63,9 +64,15 @@ class HumanoidCarryConfig:
     max_duration_s: float = 60.0
 
     def __post_init__(self) -> None:
-        for name in ("drop_m", "arrive_m", "still_m_s", "max_duration_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive.")
+        check_positive(
+            self,
+            "a carrying task",
+            "drop_m",
+            "arrive_m",
+            "still_m_s",
+            "max_duration_s",
+            infinite=True,
+        )
         for name in ("mass_kg", "crush_n"):
             low, high = getattr(self, name)
             if not 0.0 < low <= high:

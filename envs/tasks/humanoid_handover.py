@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.core.spec import Field, Schema
@@ -67,9 +68,7 @@ class HumanoidHandoverConfig:
             bounds = getattr(self, name)
             if not low <= bounds[0] <= bounds[1] <= high:
                 raise ConfigError(f"{name} is {bounds}: use {low} to {high}, in order.")
-        for name in ("palm_m", "press_n", "max_duration_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive.")
+        check_positive(self, "a handover", "palm_m", "press_n", "max_duration_s", infinite=True)
 
 
 class HumanoidHandover:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
@@ -72,9 +73,15 @@ class HumanoidPickConfig:
             bounds = getattr(self, name)
             if not low <= bounds[0] <= bounds[1] <= high:
                 raise ConfigError(f"{name} is {bounds}: use {low} to {high}, in order.")
-        for name in ("place_m", "still_m_s", "disturbed_m", "max_duration_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive.")
+        check_positive(
+            self,
+            "a picking task",
+            "place_m",
+            "still_m_s",
+            "disturbed_m",
+            "max_duration_s",
+            infinite=True,
+        )
 
 
 class HumanoidPick:

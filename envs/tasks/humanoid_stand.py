@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.spec import Field, Schema
@@ -42,9 +43,7 @@ class HumanoidStandConfig:
     friction: tuple[float, float] = (0.7, 1.1)
 
     def __post_init__(self) -> None:
-        for name in ("stand_s", "max_duration_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive.")
+        check_positive(self, "a standing task", "stand_s", "max_duration_s", infinite=True)
         for name in ("impulse_ns", "pause_s", "friction"):
             low, high = getattr(self, name)
             if not 0.0 <= low <= high:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.core.semantics import SemanticClass
@@ -49,9 +50,7 @@ class HumanoidWalkConfig:
     max_duration_s: float = 45.0
 
     def __post_init__(self) -> None:
-        for name in ("arrive_m", "max_duration_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive.")
+        check_positive(self, "a walking task", "arrive_m", "max_duration_s", infinite=True)
         low, high = self.distance_m
         if not 0.5 <= low <= high <= self.room.size_m[0] - 2.0 * _EDGE_M + 1.0:
             raise ConfigError(

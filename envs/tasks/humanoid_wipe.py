@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose, Twist
 from fleetloop.core.semantics import SemanticClass
@@ -73,9 +74,7 @@ class HumanoidWipeConfig:
     max_duration_s: float = 40.0
 
     def __post_init__(self) -> None:
-        for name in ("press_n", "slip_m", "max_duration_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive.")
+        check_positive(self, "a wiping task", "press_n", "slip_m", "max_duration_s", infinite=True)
         for name, low, high in (
             ("radius_m", 0.06, 0.14), ("table_height_m", 0.7, 1.0), ("break_n", 0.1, 1e3),
         ):  # fmt: skip

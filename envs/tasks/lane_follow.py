@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import ConfigError
+from fleetloop.core.checks import check_positive
 from fleetloop.core.frames import Pose
 from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.spec import Field, Schema
@@ -48,10 +48,9 @@ class LaneFollowConfig:
     start_heading_rad: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("distance_m", "target_speed_m_s", "max_duration_s"):
-            value = getattr(self, name)
-            if not value > 0.0:
-                raise ConfigError(f"{name} of LaneFollow is {value}: it must be positive.")
+        check_positive(
+            self, "LaneFollow", "distance_m", "target_speed_m_s", "max_duration_s", infinite=True
+        )
 
 
 class LaneFollow:

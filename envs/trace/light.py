@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_share
 from fleetloop.core.errors import ConfigError
 
 Color = tuple[float, float, float]
@@ -88,14 +89,10 @@ class Light:
     def __post_init__(self) -> None:
         if not -math.pi / 2 <= self.sun_elevation_rad <= math.pi / 2:
             raise ConfigError(f"sun_elevation_rad is {self.sun_elevation_rad}: use -pi/2 to pi/2.")
-        for name in ("cloudiness", "wetness", "snow"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} of the light is {getattr(self, name)}: use 0 to 1.")
+        check_share(self, "the light", "cloudiness", "wetness", "snow")
         if not self.fog_visibility_m > 0.0:
             raise ConfigError(f"fog_visibility_m is {self.fog_visibility_m}: it must be positive.")
-        for name in ("rain_mm_h", "snowfall_mm_h"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} of the light is {getattr(self, name)}: use 0 or more.")
+        check_not_negative(self, "the light", "rain_mm_h", "snowfall_mm_h")
         if not 1.0 <= self.turbidity <= 20.0:
             raise ConfigError(f"The turbidity is {self.turbidity}: use 1 to 20.")
 

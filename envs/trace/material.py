@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative, check_positive, check_share
 from fleetloop.core.errors import ConfigError
 from fleetloop.envs.trace.texture import Texture, TexturePool
 
@@ -91,20 +92,13 @@ class Material:
             )
         parts = ("alpha", "specular", "roughness", "lidar_reflectivity", "radar",
                  "sound_absorption")  # fmt: skip
-        for name in parts:
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise ConfigError(f"{name} of a material is {value}: use 0 to 1.")
+        check_share(self, "a material", *parts)
         if len(self.color) != 3 or not all(0.0 <= c <= 1.0 for c in self.color):
             raise ConfigError(f"The color of a material is {self.color}: use three numbers 0 to 1.")
         if len(self.emission) != 3 or not all(c >= 0.0 for c in self.emission):
             raise ConfigError(f"The emission of a material is {self.emission}: use numbers >= 0.")
-        for name in ("pattern_scale_m", "texture_per_m"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name} of a material is {getattr(self, name)}: use > 0.")
-        for name in ("retro", "friction"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} of a material is {getattr(self, name)}: use 0 or more.")
+        check_positive(self, "a material", "pattern_scale_m", "texture_per_m", infinite=True)
+        check_not_negative(self, "a material", "retro", "friction", infinite=True)
 
 
 # Columns of MaterialTable.shading, float32.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from fleetloop.core.checks import check_share
 from fleetloop.core.errors import ConfigError
 
 
@@ -112,11 +113,7 @@ class TrafficConfig:
         for name in ("cyclists", "motorcyclists", "pedestrians"):
             if not 0 <= getattr(self, name) <= 2000:
                 raise ConfigError(f"{name} of a traffic is {getattr(self, name)}: use 0 to 2000.")
-        for name in ("pushy", "parked", "hasty"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(
-                    f"{name} of a traffic is {getattr(self, name)}: use a part of 0 to 1."
-                )
+        check_share(self, "a traffic", "pushy", "parked", "hasty")
         if min(self.shares) < 0.0 or sum(self.shares) <= 0.0:
             raise ConfigError(f"shares of a traffic are {self.shares}: use parts of 0 or more.")
         for name in ("speed_factor", "headway_s"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleetloop.core.checks import check_counts, check_not_negative, check_share
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.rng import check_seed, child_seed
 
@@ -50,9 +51,15 @@ class TaskRow:
         unknown = sorted(set(self.splits) - set(SPLITS))
         if unknown:
             raise ConfigError(f"The split {unknown[0]!r} is none of: {', '.join(SPLITS)}.")
-        for name in ("first_episodes", "round_episodes", "dev_cases", "test_cases", "round_frames"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of {self.task} is {getattr(self, name)}: use 1 or more.")
+        check_counts(
+            self,
+            self.task,
+            "first_episodes",
+            "round_episodes",
+            "dev_cases",
+            "test_cases",
+            "round_frames",
+        )
 
     def options(self, split: str) -> dict[str, Any]:
         """Arguments of `make_env` in a split."""
@@ -86,12 +93,8 @@ class ClipConfig:
     similarity: float = 0.995
 
     def __post_init__(self) -> None:
-        for name in ("pre_s", "post_s", "cooldown_s"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} of clips is {getattr(self, name)}: use 0 or more.")
-        for name in ("plain_part", "quota_part", "similarity"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} of clips is {getattr(self, name)}: use 0 to 1.")
+        check_not_negative(self, "clips", "pre_s", "post_s", "cooldown_s", infinite=True)
+        check_share(self, "clips", "plain_part", "quota_part", "similarity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

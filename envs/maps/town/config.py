@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleetloop.core.checks import check_share
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.rng import check_seed
 
@@ -49,7 +50,4 @@ class TownConfig:
             raise ConfigError(f"block_m of a town is {self.block_m}: use 90 to 250 m.")
         if self.layout not in LAYOUTS:
             raise ConfigError(f"layout is {self.layout!r}: use one of {', '.join(LAYOUTS)}.")
-        for name in ("bend", "missing", "roundabouts", "building_density"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise ConfigError(f"{name} of a town is {value}: use 0 to 1.")
+        check_share(self, "a town", "bend", "missing", "roundabouts", "building_density")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fleetloop.core.errors import FleetloopError
-from fleetloop.loop.commands import COMMANDS
+from fleetloop.loop.commands import COMMANDS, GROUPS
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells count."""
@@ -24,8 +24,10 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         help="A fleet of simulated robots, what it senses, and the loop that teaches one brain.",
     )
-    for name in COMMANDS:
-        app.command(name)(COMMANDS.get(name))
+    grouped = {name: group for group, names in GROUPS.items() for name in names}
+    # Typer shows groups and commands in the order in which they are added.
+    for name in (*grouped, *(name for name in COMMANDS if name not in grouped)):
+        app.command(name, rich_help_panel=grouped.get(name, "More"))(COMMANDS.get(name))
     return app
 
 

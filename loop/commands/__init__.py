@@ -45,3 +45,12 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "list": "fleetloop.loop.commands.listing:list_names",
     },
 )
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "The loop": ("loop", "train", "eval", "rerun", "clips", "lineage", "diff", "ask"),
+    "Recordings": ("record", "replay", "rerender", "repair", "view", "sheet", "film"),
+    "Data sets": ("export", "validate", "stats", "filter", "split", "merge", "card", "realism"),
+    "Worlds": ("map", "scenario", "tour", "gallery"),
+    "This installation": ("list", "doctor", "bench"),
+}
+"""How `fleetloop --help` sorts them. A command that is in none is shown under `More`."""

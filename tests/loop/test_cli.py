@@ -19,6 +19,8 @@ from fleetloop.core.objects import Objects
 from fleetloop.core.types import Step
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
+from fleetloop.loop.cli import build_app
+from fleetloop.loop.commands import COMMANDS, GROUPS
 from fleetloop.loop.terminal import told_size
 
 SMALL = ("--episodes", "2", "--max-steps", "4", "--rig", "front64")
@@ -262,3 +264,11 @@ def test_mistakes_are_told_in_a_line_without_a_trace(arguments, words, tmp_path)
     told = fleetloop(*arguments, cwd=tmp_path, check=2)
     assert words in told
     assert "Traceback" not in told
+
+
+def test_help_shows_each_command_once_and_sorts_only_those_that_exist() -> None:
+    sorted_names = [name for names in GROUPS.values() for name in names]
+    assert len(sorted_names) == len(set(sorted_names))
+    assert set(sorted_names) <= set(COMMANDS)
+    shown = [command.name for command in build_app().registered_commands]
+    assert sorted(filter(None, shown)) == sorted(COMMANDS)

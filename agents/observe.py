@@ -58,7 +58,7 @@ def moments(log: EpisodeLog) -> Iterator[Moment]:
             flying[record.sensor].append(record)
         elif isinstance(record, Objects):
             objects = record if objects is None or record.complete else record.after(objects)
-        else:
+        elif isinstance(record, Step):
             for name, waiting in flying.items():
                 while waiting and waiting[0].t_arrival_ns <= record.t_ns:
                     arrived[name].append(waiting.popleft())

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from fleetloop.agents.policy import Policy
 from fleetloop.core.digest import EpisodeDigest
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import StateError
 from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import Objects
@@ -52,6 +53,15 @@ class TakesLanes(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesDynamics(Protocol):
+    """A sink that wants masses, contacts and energies too."""
+
+    def add_dynamics(self, dynamics: Dynamics) -> None:
+        """What moves the objects, before the samples of the same instant."""
+        ...
+
+
 def rollout(
     env: RobotEnv,
     policy: Policy[Any],
@@ -72,6 +82,7 @@ def rollout(
         on_step: Called after each step, for progress.
     """
     digest = EpisodeDigest()
+    env.tells_dynamics = any(isinstance(sink, TakesDynamics) for sink in sinks)
     observation, info = env.reset(seed=seed)
     state = policy.init(seed)
     meta = env.episode_meta(policy.name)
@@ -120,6 +131,7 @@ class EpisodeList:
         self._samples: dict[str, list[Sample]] = {}
         self._steps: list[Step] = []
         self._objects: list[Objects] = []
+        self._dynamics: list[Dynamics] = []
         self._outcome: Outcome | None = None
 
     def begin(self, meta: EpisodeMeta, schemas: Mapping[str, Schema]) -> None:
@@ -128,6 +140,7 @@ class EpisodeList:
         self._samples = {name: [] for name in schemas}
         self._steps = []
         self._objects = []
+        self._dynamics = []
 
     def add_sample(self, sample: Sample) -> None:
         """Keeps it."""
@@ -136,6 +149,10 @@ class EpisodeList:
     def add_objects(self, objects: Objects) -> None:
         """Keeps them."""
         self._objects.append(objects)
+
+    def add_dynamics(self, dynamics: Dynamics) -> None:
+        """Keeps them."""
+        self._dynamics.append(dynamics)
 
     def add_step(self, step: Step) -> None:
         """Keeps it."""
@@ -160,6 +177,7 @@ class EpisodeList:
             samples={name: tuple(row) for name, row in self._samples.items()},
             outcome=self._outcome,
             objects=tuple(self._objects),
+            dynamics=tuple(self._dynamics),
         )
 
 
@@ -177,6 +195,11 @@ def _offer_records(env: RobotEnv, digest: EpisodeDigest, sinks: Sequence[Sink]) 
             digest.add_objects(record)
             for sink in sinks:
                 sink.add_objects(record)
+        elif isinstance(record, Dynamics):
+            # No part of the digest, which is the same whether they are asked for or not.
+            for sink in sinks:
+                if isinstance(sink, TakesDynamics):
+                    sink.add_dynamics(record)
         else:
             digest.add_sample(record)
             for sink in sinks:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.objects import Objects
@@ -164,6 +165,7 @@ class Episode:
         samples: Samples by sensor name, each at the sensor's own rate, in order of capture.
         outcome: How it ended; None for one that was cut.
         objects: Where things truly were, at each instant at which a sensor looked.
+        dynamics: Masses, contacts and energies, in order; empty in older logs.
     """
 
     meta: EpisodeMeta
@@ -172,6 +174,7 @@ class Episode:
     samples: Mapping[str, tuple[Sample, ...]]
     outcome: Outcome | None
     objects: tuple[Objects, ...] = ()
+    dynamics: tuple[Dynamics, ...] = ()
 
 
 def frozen_array(array: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> AnyArray:

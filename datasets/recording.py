@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.config import from_json
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import ConfigError, DamagedFileError, StorageError, UnknownNameError
 from fleetloop.core.frames import Pose
 from fleetloop.core.lane_lines import LaneLines
@@ -29,6 +30,7 @@ from fleetloop.datasets.calibration import ATTACHMENT, Calibration, calibration_
 from fleetloop.datasets.log.index import LogIndex, Placed
 from fleetloop.datasets.log.messages import (
     CaptureMessage,
+    DynamicsMessage,
     LanesMessage,
     ObjectsMessage,
     StepMessage,
@@ -37,6 +39,7 @@ from fleetloop.datasets.log.messages import (
 from fleetloop.datasets.log.reader import (
     EpisodeLog,
     damage_told,
+    dynamics_of,
     objects_of,
     sample_of,
     step_of,
@@ -230,6 +233,19 @@ class RecordedEpisode:
         older = [n for n in self._complete_objects if n < number]
         base = self._whole_objects(older[-1]) if older else no_objects(complete=False)
         return newest.after(base)
+
+    @property
+    def dynamics_times_ns(self) -> npt.NDArray[np.int64]:
+        """Times of the records of masses, contacts and energies, (n,); empty in older logs."""
+        placed = self._index.placed.get("/dynamics")
+        return np.zeros(0, dtype=np.int64) if placed is None else placed.captured_ns
+
+    def dynamics_record(self, number: int) -> Dynamics:
+        """A record of masses, contacts and energies as it was written."""
+        with damage_told(self.path):
+            return dynamics_of(
+                DynamicsMessage.FromString(bytes(self._index.message("/dynamics", number)))
+            )
 
     @cached_property
     def lanes(self) -> LaneLines | None:

@@ -7,8 +7,11 @@ KinematicWorld` is for learning: robots move themselves, and bodies that overlap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from fleetloop.core.clock import TickRate
 from fleetloop.core.errors import ConfigError
@@ -88,6 +91,53 @@ class Contact:
     distance_m: float
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Inertial:
+    """What physics has a body down as.
+
+    Attributes:
+        mass_kg: Of all its links; 0 for a fixed one.
+        inertia_kg_m2: Diagonal about the centre of mass of its base, body axes, (3,).
+        friction: Coulomb coefficient of its base.
+    """
+
+    mass_kg: float
+    inertia_kg_m2: FloatArray
+    friction: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Touching:
+    """All touching points at one instant, as arrays of m rows.
+
+    Attributes:
+        body, link: Who touches whom, (m, 2); -1 for a body that is none of the world's, such as the
+            ground, and for the base link.
+        position_m: Where, world, (m, 3).
+        normal: Unit normal from the second to the first, (m, 3).
+        normal_n: Normal force, (m,).
+        friction_n: Force of friction on the first, world, (m, 3).
+        friction: Coefficient that bounds it, (m,).
+        has_force: Whether the forces are known, (m,).
+    """
+
+    body: npt.NDArray[np.int64]
+    link: npt.NDArray[np.int64]
+    position_m: FloatArray
+    normal: FloatArray
+    normal_n: FloatArray
+    friction_n: FloatArray
+    friction: FloatArray
+    has_force: npt.NDArray[np.bool_]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Touching]) -> Touching:
+        """All points of several, in order."""
+        return cls(
+            **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)}
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSnapshot:
     """A state to come back to; it dies with its episode.
@@ -154,6 +204,14 @@ class PhysicsWorld(Protocol):
 
     def contacts(self, body: int) -> list[Contact]:
         """All touching points of a body after the last tick."""
+        ...
+
+    def inertial(self, body: int) -> Inertial:
+        """Mass, inertia and friction of a body."""
+        ...
+
+    def touching(self) -> Touching:
+        """All touching points between bodies after the last tick."""
         ...
 
     def snapshot(self) -> WorldSnapshot:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from fleetloop.core.clock import TickRate
 from fleetloop.core.config import config_hash, from_json, to_json
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import Objects
@@ -26,6 +27,7 @@ from fleetloop.core.spec import Schema
 from fleetloop.core.types import EpisodeMeta, Sample, Step, frozen_array
 from fleetloop.core.versions import installed_versions
 from fleetloop.envs.bodies import Physics
+from fleetloop.envs.dynamics import DynamicsBook
 from fleetloop.envs.render import FollowCamera, render_following
 from fleetloop.envs.rig import RigSnapshot, SensorRig
 from fleetloop.envs.robots.base import Advancing, Robot, check_physics
@@ -45,6 +47,9 @@ _MODALITIES: dict[str, tuple[str, ...]] = {
     "range": ("state", "range"),
     "all": ("state", "camera", "range"),
 }
+
+TrueRecord = Sample | Objects | Dynamics
+"""What recorders get beside the steps."""
 
 Observation = dict[str, npt.NDArray[Any]]
 Action = npt.NDArray[np.float32]
@@ -124,6 +129,8 @@ class RobotEnv(gym.Env[Observation, Action]):
         last_samples: What the last `reset` or `step` captured, for recorders.
         last_records: The same with the true objects of each instant at which something looked, in
             the order in which it happened.
+        tells_dynamics: Whether `last_records` hold masses, contacts and energies too, from the next
+            reset on; only recorders need them.
         last_step: The last step with everything that happened, None after a reset.
         draws: Every random draw that shaped this episode's world.
     """
@@ -166,8 +173,10 @@ class RobotEnv(gym.Env[Observation, Action]):
             "gym.spaces.Space[Observation]", observation_space(spaces, task.goal_schema)
         )
         self.last_samples: tuple[Sample, ...] = ()
-        self.last_records: tuple[Sample | Objects, ...] = ()
+        self.last_records: tuple[TrueRecord, ...] = ()
         self.last_step: Step | None = None
+        self.tells_dynamics = False
+        self._dynamics: DynamicsBook | None = None
         self.draws: dict[str, Any] = {}
         self._first_goal: dict[str, npt.NDArray[Any]] = {}
         self.episode_seed = 0
@@ -217,6 +226,7 @@ class RobotEnv(gym.Env[Observation, Action]):
             seen = to_json(self.stage.scene.light) | dict(self.config.light)
             self.stage.scene.light = from_json(Light, seen)
         self.rig.reset(self.episode_seed, self.robot.state())
+        self._dynamics = DynamicsBook(self.stage, self.robot) if self.tells_dynamics else None
         self._step_index, self._ended, self.last_step = -1, False, None
         self._pose_looks()
         self._keep(self._capture(first=True, looks=True))
@@ -238,9 +248,11 @@ class RobotEnv(gym.Env[Observation, Action]):
         end = self.stage.world.tick + self._ticks_per_step
         if self._living is not None:
             self._living.advance(self.stage, self.robot, self.t_ns, self.rate.ns(end))
-        records: list[Sample | Objects] = []
+        records: list[TrueRecord] = []
         while self.stage.world.tick < end:
             records.extend(self._to_next_capture(end))
+        if self._dynamics is not None and not self._dynamics.has(self.t_ns):
+            records.append(self._dynamics.publish(self.t_ns))
         self._step_index += 1
         verdict = self.task.judge(self.stage, self.robot, self.t_ns)
         truncated = not verdict.terminated and self.t_ns >= self.task.max_duration_s * 1e9
@@ -340,11 +352,11 @@ class RobotEnv(gym.Env[Observation, Action]):
         if self.stage.world.closed:
             raise StateError("This environment is closed: make a new one.")
 
-    def _keep(self, records: Sequence[Sample | Objects]) -> None:
+    def _keep(self, records: Sequence[TrueRecord]) -> None:
         self.last_records = tuple(records)
         self.last_samples = tuple(r for r in self.last_records if isinstance(r, Sample))
 
-    def _to_next_capture(self, end: int) -> Sequence[Sample | Objects]:
+    def _to_next_capture(self, end: int) -> Sequence[TrueRecord]:
         """Advances until something captures, at the latest to a tick; returns what did."""
         tick = self.stage.world.tick
         tracked = self.rig.tracked_links
@@ -376,9 +388,11 @@ class RobotEnv(gym.Env[Observation, Action]):
         if self._living is not None:
             self._living.pose_looks(self.stage, self.t_ns)
 
-    def _capture(self, *, first: bool, looks: bool) -> list[Sample | Objects]:
-        objects = [self.stage.objects(self.t_ns)] if looks else []
-        return objects + self.rig.capture(
+    def _capture(self, *, first: bool, looks: bool) -> list[TrueRecord]:
+        truths: list[TrueRecord] = [self.stage.objects(self.t_ns)] if looks else []
+        if looks and self._dynamics is not None and self._dynamics.due(self.t_ns):
+            truths.append(self._dynamics.publish(self.t_ns))
+        return truths + self.rig.capture(
             self.stage.world.tick,
             self.robot.state(),
             self.stage.surroundings,

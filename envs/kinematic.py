@@ -18,7 +18,14 @@ import numpy as np
 from fleetloop.core.clock import TickRate
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.frames import FloatArray, Pose, rotate
-from fleetloop.envs.bodies import Contact, Part, Substance, WorldSnapshot
+from fleetloop.envs.bodies import (
+    Contact,
+    Inertial,
+    Part,
+    Substance,
+    Touching,
+    WorldSnapshot,
+)
 from fleetloop.envs.overlap import PART, overlapping
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Plane, Sphere
 
@@ -53,6 +60,7 @@ class KinematicWorld:
         self._generation = 0
         self._bodies = _Bodies()
         self._com: list[FloatArray] = []
+        self._told: list[Inertial] = []
         self._parts: list[tuple[float, ...]] = []
         self._table = np.zeros(0, PART)
         self.clear()
@@ -63,6 +71,7 @@ class KinematicWorld:
         self._generation += 1
         self._bodies = _Bodies()
         self._com = []
+        self._told = []
         self._parts = []
         self._table = np.zeros(0, PART)
 
@@ -79,6 +88,7 @@ class KinematicWorld:
         rows = [_row(body, part) for part in parts if not isinstance(part.shape, Plane)]
         self._parts += rows
         self._com.append(com_m)
+        self._told.append(_inertial(parts, substance))
         all_ = self._bodies
         place = world_T_body.position_m + rotate(world_T_body.quaternion_xyzw, com_m)
         all_.com_m = np.vstack([all_.com_m, place])
@@ -167,6 +177,31 @@ class KinematicWorld:
             for row in found
         ]
 
+    def inertial(self, body: int) -> Inertial:
+        """Mass, inertia and friction that a body was added with; nothing here moves by them."""
+        return self._told[body]
+
+    def touching(self) -> Touching:
+        """Overlaps of all bodies that have mass, each pair once, without forces."""
+        heavy = [body for body, told in enumerate(self._told) if told.mass_kg > 0.0]
+        found = [
+            contact for body in heavy for contact in self.contacts(body)
+            if contact.other > body or self._told[contact.other].mass_kg == 0.0
+        ]  # fmt: skip
+        count = len(found)
+        return Touching(
+            body=np.array([(c.body, c.other) for c in found], np.int64).reshape(-1, 2),
+            link=np.full((count, 2), -1, np.int64),
+            position_m=np.array([c.position_m for c in found]).reshape(-1, 3),
+            normal=np.array([c.normal for c in found]).reshape(-1, 3),
+            normal_n=np.zeros(count),
+            friction_n=np.zeros((count, 3)),
+            friction=np.array(
+                [self._told[c.body].friction * self._told[c.other].friction for c in found]
+            ).reshape(count),
+            has_force=np.zeros(count, np.bool_),
+        )
+
     def support_m(self, point_m: FloatArray, but: Collection[int] = ()) -> float:
         """Height of the highest part under a point, or -inf where there is none.
 
@@ -223,6 +258,20 @@ class KinematicWorld:
         return np.array(self._com).reshape(-1, 3)
 
 
+def _inertial(parts: Sequence[Part], substance: Substance) -> Inertial:
+    """Of a solid box round the parts, where the substance does not say."""
+    if substance.inertia_kg_m2 is not None:
+        inertia = np.array(substance.inertia_kg_m2, dtype=np.float64)
+    else:
+        solid = [part for part in parts if not isinstance(part.shape, Plane)]
+        half = np.array([_half_extents(part) for part in solid]).reshape(-1, 3)
+        middle = np.array([part.body_T_part.position_m for part in solid]).reshape(-1, 3)
+        ends = np.concatenate([middle - half, middle + half, np.zeros((0 if solid else 1, 3))])
+        squares = np.ptp(ends, axis=0) ** 2
+        inertia = substance.mass_kg / 12.0 * (squares.sum() - squares)
+    return Inertial(mass_kg=substance.mass_kg, inertia_kg_m2=inertia, friction=substance.friction)
+
+
 def _row(body: int, part: Part) -> tuple[float, ...]:
     """A part seen from above, in its body's frame; see `overlap.PART`."""
     shape, place = part.shape, part.body_T_part
@@ -250,6 +299,8 @@ def _half_extents(part: Part) -> tuple[float, float, float]:
     shape = part.shape
     if isinstance(shape, Box):
         half = np.array(shape.half_extents_m)
+    elif isinstance(shape, Sphere):
+        return (shape.radius_m,) * 3
     elif isinstance(shape, Cylinder):
         half = np.array([shape.radius_m, shape.radius_m, shape.half_length_m])
     elif isinstance(shape, Capsule):

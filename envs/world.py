@@ -21,6 +21,7 @@ from fleetloop.core.clock import TickRate
 from fleetloop.core.errors import ConfigError, MissingDependencyError, StateError
 from fleetloop.core.frames import FloatArray, Pose
 from fleetloop.envs.bodies import Contact as Contact
+from fleetloop.envs.bodies import Inertial, Touching
 from fleetloop.envs.bodies import Part as Part
 from fleetloop.envs.bodies import Substance as Substance
 from fleetloop.envs.bodies import WorldSnapshot as WorldSnapshot
@@ -200,6 +201,45 @@ class World:
             if point[2] not in but:
                 total = [a + b for a, b in zip(total, contact_wrench(point), strict=True)]
         return np.array(total)
+
+    def inertial(self, body: int) -> Inertial:
+        """Mass, inertia and friction of a body, as the engine has them."""
+        told = [
+            pb.getDynamicsInfo(body, link, physicsClientId=self._client)
+            for link in range(-1, pb.getNumJoints(body, physicsClientId=self._client))
+        ]
+        return Inertial(
+            mass_kg=float(sum(info[0] for info in told)),
+            inertia_kg_m2=np.array(told[0][2], dtype=np.float64),
+            friction=float(told[0][1]),
+        )
+
+    def touching(self) -> Touching:
+        """All touching points between bodies after the last tick.
+
+        Points of a pair that is near and does not press are left out, such as PyBullet keeps them.
+        """
+        points = [
+            point for point in pb.getContactPoints(physicsClientId=self._client)
+            if point[9] > 0.0 or point[8] <= 0.0
+        ]  # fmt: skip
+        ends = [((p[1], p[3]), (p[2], p[4])) for p in points]
+        grip = {
+            end: pb.getDynamicsInfo(*end, physicsClientId=self._client)[1]
+            for end in sorted({end for pair in ends for end in pair})
+        }
+        rows = np.array([(*p[6], *p[7], p[9], p[10], *p[11], p[12], *p[13]) for p in points])
+        rows = rows.reshape(-1, 15)
+        return Touching(
+            body=np.array([(a[0], b[0]) for a, b in ends], np.int64).reshape(-1, 2),
+            link=np.array([(a[1], b[1]) for a, b in ends], np.int64).reshape(-1, 2),
+            position_m=rows[:, 0:3],
+            normal=rows[:, 3:6],
+            normal_n=rows[:, 6],
+            friction_n=rows[:, 7:8] * rows[:, 8:11] + rows[:, 11:12] * rows[:, 12:15],
+            friction=np.array([grip[a] * grip[b] for a, b in ends], np.float64),
+            has_force=np.ones(len(points), np.bool_),
+        )
 
     def ray_cast(self, origins_m: FloatArray, ends_m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Casts a few rays against collision shapes; sensors use the tracer instead.

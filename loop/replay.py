@@ -7,7 +7,7 @@ recorded one as they happen, so that a difference is told at the moment where it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.digest import EpisodeDigest
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.objects import Objects
 from fleetloop.core.types import Sample, Step
 from fleetloop.core.versions import CODE, code_hash, installed_versions
@@ -75,7 +76,7 @@ def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> 
                 on_step(made)
             elif isinstance(made, Objects):
                 digest.add_objects(made)
-            elif made is not None:
+            elif isinstance(made, Sample):
                 digest.add_sample(made)
     finally:
         env.close()
@@ -95,9 +96,10 @@ def replay(path: Path, *, threads: int = 1, on_step: Callable[[Step], None]) -> 
 
 def _side_by_side(log: EpisodeLog, env: RobotEnv) -> Iterator[tuple[Record | None, Record | None]]:
     """Pairs of what was recorded and what is made now, in order; None where one has no twin."""
+    env.tells_dynamics = log.tells_dynamics
     env.reset(seed=log.meta.seed)
-    made: list[Sample | Objects] = list(env.last_records)
-    waiting: list[Sample | Objects] = []
+    made: list[Record] = list(env.last_records)
+    waiting: list[Record] = []
     for record in log.records():
         if not isinstance(record, Step):
             waiting.append(record)
@@ -131,11 +133,15 @@ def _difference(recorded: Record | None, made: Record | None, log: EpisodeLog) -
         return _sample_difference(recorded, made, _lossy_fields(recorded.sensor, log))
     if isinstance(recorded, Objects) and isinstance(made, Objects):
         return _objects_difference(recorded, made)
+    if isinstance(recorded, Dynamics) and isinstance(made, Dynamics):
+        return _dynamics_difference(recorded, made)
     lonely, fate = (made, "was not recorded") if recorded is None else (recorded, "is missing")
     return f"{_named(lonely)} {fate}"
 
 
 def _named(record: Record | None) -> str:
+    if isinstance(record, Dynamics):
+        return f"dynamics at {record.t_ns} ns"
     if isinstance(record, Objects):
         return f"objects at {record.t_ns} ns"
     if isinstance(record, Sample):
@@ -179,8 +185,20 @@ def _step_difference(recorded: Step, made: Step) -> str:
 
 
 def _objects_difference(recorded: Objects, made: Objects) -> str:
+    named = ("t_ns", "complete", "names", "key_point_names")
+    return _truth_difference(recorded, made, named)
+
+
+def _dynamics_difference(recorded: Dynamics, made: Dynamics) -> str:
+    named = ("t_ns", "complete", "contacts_found", "names", "contact_parts")
+    return _truth_difference(recorded, made, named)
+
+
+def _truth_difference(
+    recorded: Objects | Dynamics, made: Objects | Dynamics, named: Sequence[str]
+) -> str:
     where = _named(recorded)
-    for name in ("t_ns", "complete", "names", "key_point_names"):
+    for name in named:
         if getattr(recorded, name) != getattr(made, name):
             return f"{where}: {name} is {getattr(made, name)}, was {getattr(recorded, name)}"
     for name, array in recorded.arrays().items():

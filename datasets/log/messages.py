@@ -13,6 +13,9 @@
     message Objects { int64 t_ns = 1; bool complete = 2; repeated string names = 3;
                       repeated string key_point_names = 4; repeated Array arrays = 5; }
     message Lanes   { repeated Array arrays = 1; }
+    message Dynamics { int64 t_ns = 1; bool complete = 2; int64 contacts_found = 3;
+                       repeated string names = 4; repeated string contact_parts = 5;
+                       repeated Array arrays = 6; }
 
 The descriptors are built here instead of by a compiler, so no generated file has to fit the
 installed version of protobuf. Bytes of arrays are little-endian and C-contiguous.
@@ -79,6 +82,14 @@ _MESSAGES: Mapping[str, Mapping[str, str]] = {
         "arrays": "Array*",
     },
     "Lanes": {"arrays": "Array*"},
+    "Dynamics": {
+        "t_ns": "int64",
+        "complete": "bool",
+        "contacts_found": "int64",
+        "names": "string*",
+        "contact_parts": "string*",
+        "arrays": "Array*",
+    },
 }
 
 
@@ -109,6 +120,7 @@ CaptureMessage: Any = _CLASSES["Capture"]
 StepMessage: Any = _CLASSES["Step"]
 ObjectsMessage: Any = _CLASSES["Objects"]
 LanesMessage: Any = _CLASSES["Lanes"]
+DynamicsMessage: Any = _CLASSES["Dynamics"]
 
 
 @lru_cache(maxsize=64)

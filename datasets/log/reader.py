@@ -24,6 +24,7 @@ from mcap.records import Channel, McapRecord, Message
 from mcap.stream_reader import StreamReader
 
 from fleetloop.core.config import from_json
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import DamagedFileError, FleetloopError, StorageError
 from fleetloop.core.frames import Pose
 from fleetloop.core.objects import Objects
@@ -31,6 +32,7 @@ from fleetloop.core.spec import Schema
 from fleetloop.core.types import Episode, EpisodeMeta, Event, Outcome, Sample, Step
 from fleetloop.datasets.log.messages import (
     CaptureMessage,
+    DynamicsMessage,
     ObjectsMessage,
     StepMessage,
     get_array,
@@ -39,7 +41,7 @@ from fleetloop.datasets.log.messages import (
 from fleetloop.datasets.log.streams import CODECS, Stream
 from fleetloop.datasets.log.writer import FORMAT_VERSION
 
-Record = Sample | Objects | Step
+Record = Sample | Objects | Dynamics | Step
 
 LARGEST_RECORD_BYTES = 1 << 30
 """A picture of 16384 x 16384 pixels passes; a length field full of rubbish does not."""
@@ -54,6 +56,7 @@ class EpisodeLog:
         schemas: Schema by sensor name.
         lossless: Whether pictures are exact.
         outcome: How it ended; None for an episode that was cut and repaired.
+        tells_dynamics: Whether it holds masses, contacts and energies; older logs do not.
 
     Raises:
         StorageError: The file cannot be opened.
@@ -65,12 +68,15 @@ class EpisodeLog:
         with opened(self.path) as stream, damage_told(self.path):
             reader = SeekingReader(stream, record_size_limit=LARGEST_RECORD_BYTES)
             found = {record.name: record.metadata for record in reader.iter_metadata()}
+            summary = reader.get_summary()
+        channels = () if summary is None else summary.channels.values()
+        self.tells_dynamics = any(c.metadata.get("stream") == "dynamics" for c in channels)
         with damage_told(self.path):
             self.meta, self.schemas, self.lossless = _episode_metadata(found, self.path)
             self.outcome = _outcome(found)
 
     def records(self) -> Iterator[Record]:
-        """All samples, objects and steps, in the order in which they happened.
+        """All samples, objects, dynamics and steps, in the order in which they happened.
 
         Raises:
             DamagedFileError: Checksums or contents do not hold.
@@ -98,11 +104,14 @@ class EpisodeLog:
         steps: list[Step] = []
         samples: dict[str, list[Sample]] = {name: [] for name in self.schemas}
         objects: list[Objects] = []
+        dynamics: list[Dynamics] = []
         for record in self.records():
             if isinstance(record, Step):
                 steps.append(record)
             elif isinstance(record, Objects):
                 objects.append(record)
+            elif isinstance(record, Dynamics):
+                dynamics.append(record)
             else:
                 samples[record.sensor].append(record)
         return Episode(
@@ -112,6 +121,7 @@ class EpisodeLog:
             samples={name: tuple(row) for name, row in samples.items()},
             outcome=self.outcome,
             objects=tuple(objects),
+            dynamics=tuple(dynamics),
         )
 
 
@@ -196,6 +206,8 @@ class _Assembler:
         kind = self._channels[record.channel_id].metadata.get("stream")
         if kind == "objects":
             yield objects_of(ObjectsMessage.FromString(record.data))
+        elif kind == "dynamics":
+            yield dynamics_of(DynamicsMessage.FromString(record.data))
         elif kind == "step":
             yield step_of(StepMessage.FromString(record.data))
         elif kind == "capture":
@@ -265,6 +277,18 @@ def objects_of(message: Any) -> Objects:  # noqa: ANN401 - a protobuf class made
         complete=message.complete,
         names=tuple(message.names),
         key_point_names=tuple(message.key_point_names),
+        **get_arrays(message.arrays),
+    )
+
+
+def dynamics_of(message: Any) -> Dynamics:  # noqa: ANN401 - a protobuf class made at run time
+    """Masses, contacts and energies from their message."""
+    return Dynamics(
+        t_ns=message.t_ns,
+        complete=message.complete,
+        contacts_found=message.contacts_found,
+        names=tuple(message.names),
+        contact_parts=tuple(message.contact_parts),
         **get_arrays(message.arrays),
     )
 

@@ -26,6 +26,7 @@ from mcap.writer import CompressionType, Writer
 
 from fleetloop.core.config import to_json
 from fleetloop.core.digest import canonical_json
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import ConfigError, StateError, StorageError
 from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import Objects
@@ -35,6 +36,7 @@ from fleetloop.datasets.calibration import ATTACHMENT, calibration_of, camera_me
 from fleetloop.datasets.log.boxes import BOXES_EVERY_NS, boxes_message
 from fleetloop.datasets.log.messages import (
     CaptureMessage,
+    DynamicsMessage,
     LanesMessage,
     ObjectsMessage,
     StepMessage,
@@ -119,6 +121,10 @@ class EpisodeWriter:
         """Writes where the objects truly are."""
         self._current().add_objects(objects)
 
+    def add_dynamics(self, dynamics: Dynamics) -> None:
+        """Writes masses, contacts and energies."""
+        self._current().add_dynamics(dynamics)
+
     def add_lanes(self, lanes: LaneLines) -> None:
         """Writes the lanes of the world; once, after `begin`."""
         self._current().add_lanes(lanes)
@@ -126,6 +132,17 @@ class EpisodeWriter:
     def add_step(self, step: Step) -> None:
         """Writes a step."""
         self._current().add_step(step)
+
+    def add(self, record: Sample | Objects | Dynamics | Step) -> None:
+        """Writes a record of any kind, such as those of `EpisodeLog.records`."""
+        if isinstance(record, Step):
+            self.add_step(record)
+        elif isinstance(record, Objects):
+            self.add_objects(record)
+        elif isinstance(record, Dynamics):
+            self.add_dynamics(record)
+        else:
+            self.add_sample(record)
 
     def end(self, outcome: Outcome) -> None:
         """Closes the file and gives it its name."""
@@ -195,6 +212,9 @@ class _OpenEpisode:
 
     def add_objects(self, objects: Objects) -> None:
         self._guarded(lambda: self._write_objects(objects))
+
+    def add_dynamics(self, dynamics: Dynamics) -> None:
+        self._guarded(lambda: self._write_dynamics(dynamics))
 
     def add_lanes(self, lanes: LaneLines) -> None:
         self._guarded(lambda: self._write_lanes(lanes))
@@ -295,6 +315,20 @@ class _OpenEpisode:
             put_array(message.arrays.add(), name, array)
         self._channel("/lanes", LanesMessage, {"stream": "lanes"})
         self._add_at("/lanes", message, 0, 0, 0)
+
+    def _write_dynamics(self, dynamics: Dynamics) -> None:
+        message = DynamicsMessage(
+            t_ns=dynamics.t_ns,
+            complete=dynamics.complete,
+            contacts_found=dynamics.contacts_found,
+            names=dynamics.names,
+            contact_parts=dynamics.contact_parts,
+        )
+        for name, array in dynamics.arrays().items():
+            put_array(message.arrays.add(), name, array)
+        if "/dynamics" not in self._channels:
+            self._channel("/dynamics", DynamicsMessage, {"stream": "dynamics"})
+        self._add_at("/dynamics", message, dynamics.t_ns, dynamics.t_ns, 0)
 
     def _write_objects(self, objects: Objects) -> None:
         message = ObjectsMessage(

@@ -14,6 +14,7 @@ CHECKS: Registry[type[Check]] = Registry(
         "pictures": "fleetloop.datasets.validate.pictures:PictureCheck",
         "values": "fleetloop.datasets.validate.values:ValueCheck",
         "mounts": "fleetloop.datasets.validate.mounts:MountCheck",
+        "dynamics": "fleetloop.datasets.validate.dynamics:DynamicsCheck",
         "boxes": "fleetloop.datasets.validate.boxes:BoxCheck",
         "flow": "fleetloop.datasets.validate.flow:FlowCheck",
         "lanes": "fleetloop.datasets.validate.lanes:LaneCheck",

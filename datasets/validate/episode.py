@@ -9,7 +9,7 @@ from fleetloop.core.clock import NS_PER_S
 from fleetloop.core.config import config_hash
 from fleetloop.core.digest import EpisodeDigest
 from fleetloop.core.objects import Objects
-from fleetloop.core.types import Step
+from fleetloop.core.types import Sample, Step
 from fleetloop.datasets.log.reader import Record
 from fleetloop.datasets.recording import RecordedEpisode
 from fleetloop.datasets.validate.base import Finding, Severity
@@ -34,7 +34,7 @@ class EpisodeCheck:
         elif isinstance(record, Step):
             self._digest.add_step(record)
             self._step(record)
-        else:
+        elif isinstance(record, Sample):
             self._digest.add_sample(record)
 
     def finish(self) -> Iterator[Finding]:

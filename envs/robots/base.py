@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import FloatArray, Pose
-from fleetloop.envs.bodies import Physics
+from fleetloop.envs.bodies import Physics, Touching
 from fleetloop.envs.sensors.base import RobotState, SensorConfig
 from fleetloop.envs.stage import Stage
 
@@ -129,6 +129,37 @@ class Advancing(Protocol):
 
     def advance(self, ticks: int) -> None:
         """Advances itself and the world by so many ticks; the command holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Mechanics:
+    """What a robot of more than one rigid body knows of its own dynamics.
+
+    Attributes:
+        mass_kg: All of it.
+        kinetic_j: Motion and turning of all its links and wheels.
+        potential_j: m g z of its centre of mass above the world's origin.
+        drawn_j: From its battery since it was spawned; None if it has none.
+        parts: Name by link number, of its contacts.
+        touching: Points at which it touches the ground by wheels or feet that the world does not
+            know of, the robot first; None if there are none.
+    """
+
+    mass_kg: float
+    kinetic_j: float
+    potential_j: float
+    drawn_j: float | None = None
+    parts: Mapping[int, str] = field(default_factory=dict)
+    touching: Touching | None = None
+
+
+@runtime_checkable
+class Mechanical(Protocol):
+    """A robot that tells of its dynamics itself; others are taken as one rigid body."""
+
+    def mechanics(self) -> Mechanics:
+        """Of this instant; forces are those of the last tick."""
         ...
 
 

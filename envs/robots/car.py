@@ -18,13 +18,14 @@ from fleetloop.core.frames import (
     FloatArray,
     Pose,
     Twist,
+    quaternion_conjugate,
     rotate,
 )
-from fleetloop.envs.bodies import Part, Physics, Substance
+from fleetloop.envs.bodies import Part, Physics, Substance, Touching
 from fleetloop.envs.ground import FlatGround
 from fleetloop.envs.props.vehicle import CarShape, Color, car_body_looks, wheel_looks, wheel_places
 from fleetloop.envs.robots import waypoints
-from fleetloop.envs.robots.base import ActionSpec, Rig
+from fleetloop.envs.robots.base import ActionSpec, Mechanics, Rig
 from fleetloop.envs.robots.car_params import CarParams
 from fleetloop.envs.robots.car_rigs import car_rigs
 from fleetloop.envs.robots.chassis import (
@@ -42,7 +43,11 @@ from fleetloop.envs.robots.chassis import (
 from fleetloop.envs.robots.planar import pack_chassis
 from fleetloop.envs.robots.wheels import (
     ENERGY,
+    GRAVITY_M_S2,
+    SPIN,
     STEER,
+    TOUCH,
+    TOUCH_SIZE,
     initial_state,
     pack,
 )
@@ -261,6 +266,39 @@ class Car:
                 joint_torque_nm=joints[2],
             )
         return self._now
+
+    def mechanics(self) -> Mechanics:
+        """Body and spinning wheels; the wheels touch the ground."""
+        p, m = self.config.params, self._motion
+        linear, turning = m[LINEAR : LINEAR + 3], m[ANGULAR : ANGULAR + 3]
+        turning = rotate(quaternion_conjugate(m[QUATERNION : QUATERNION + 4]), turning)
+        spin = self._state[SPIN : SPIN + 4]
+        twice_j = p.mass_kg * float(linear @ linear)
+        twice_j += float(np.array(p.inertia_kg_m2) @ turning**2)
+        twice_j += p.wheel_inertia_kg_m2 * float(spin @ spin)
+        return Mechanics(
+            mass_kg=p.mass_kg,
+            kinetic_j=0.5 * twice_j,
+            potential_j=p.mass_kg * GRAVITY_M_S2 * float(m[COM + 2]),
+            drawn_j=self.energy_j,
+            parts=dict(enumerate(f"wheel_{name}" for name in WHEELS)),
+            touching=self._wheels_touching(),
+        )
+
+    def _wheels_touching(self) -> Touching:
+        rows = self._state[TOUCH : TOUCH + 4 * TOUCH_SIZE].reshape(4, TOUCH_SIZE)
+        down = np.flatnonzero(rows[:, 3] > 0.0)
+        rows, count = rows[down], len(down)
+        return Touching(
+            body=np.tile(np.array([[self._body, -1]], np.int64), (count, 1)),
+            link=np.stack([down, np.full(count, -1)], axis=1).astype(np.int64),
+            position_m=rows[:, :3] + self._motion[COM : COM + 3],
+            normal=np.tile([0.0, 0.0, 1.0], (count, 1)),
+            normal_n=rows[:, 3].copy(),
+            friction_n=np.concatenate([rows[:, 4:6], np.zeros((count, 1))], axis=1),
+            friction=rows[:, 6].copy(),
+            has_force=np.ones(count, np.bool_),
+        )
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Wheels, command and last motion."""

@@ -33,7 +33,9 @@ HOLD = 14  # 8: deflection of the standing contact, (x, y) per wheel, m
 COMPRESSION = 22  # 4: m, for sensors
 BRAKE = 26  # 4: Nm, friction brakes, for sensors
 ENERGY = 30  # J, drawn from the battery since the start
-STATE_SIZE = 32
+TOUCH = 32  # 4 x 7: contact from the centre of mass (3), load, force (x, y), friction; for records
+TOUCH_SIZE = 7
+STATE_SIZE = 60
 
 # Places in the parameter array.
 (
@@ -122,6 +124,11 @@ def wheels_tick(
             force += load[w] if i == 2 else 0.0
             wrench[i] += force
         _moment(arm, w, fx, fy, load[w], axes, wrench)
+        touch = state[TOUCH + TOUCH_SIZE * w : TOUCH + TOUCH_SIZE * (w + 1)]
+        touch[0], touch[1], touch[2], touch[3] = arm[w, 0], arm[w, 1], arm[w, 2], load[w]
+        touch[4] = fx * axes[w, 0] + fy * axes[w, 3]
+        touch[5] = fx * axes[w, 1] + fy * axes[w, 4]
+        touch[6] = _friction(p, load[w], friction[w])
     speed = np.sqrt((velocity_m_s**2).sum())
     for i in range(3):
         wrench[i] -= 0.5 * AIR_KG_M3 * p[_DRAG] * speed * velocity_m_s[i]
@@ -257,8 +264,7 @@ def _spin(p, w, load, grip, drive, brake, slide, dt, steps, state):
     h = dt / steps
     radius, inertia = p[_RADIUS], p[_INERTIA]
     u, v = slide[w, 0], slide[w, 1]
-    rest = 0.25 * p[_MASS] * GRAVITY_M_S2
-    mu = p[_MU] * grip * max(1.0 - p[_LOAD] * (load / rest - 1.0), 0.3)
+    mu = _friction(p, load, grip)
     sum_x, sum_y = 0.0, 0.0
     for _ in range(steps):
         spin = state[SPIN + w]
@@ -285,6 +291,13 @@ def _spin(p, w, load, grip, drive, brake, slide, dt, steps, state):
         sum_y += fy
         state[ANGLE + w] += h * state[SPIN + w]
     return sum_x / steps, sum_y / steps
+
+
+@inline
+def _friction(p, load, grip):
+    """Coefficient of a tyre, which falls with its load."""
+    rest = 0.25 * p[_MASS] * GRAVITY_M_S2
+    return p[_MU] * grip * max(1.0 - p[_LOAD] * (load / rest - 1.0), 0.3)
 
 
 @inline

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fleetloop.core.digest import EpisodeDigest
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.frames import Pose, quaternion_from_rotation_vector
 from fleetloop.core.objects import Objects
 from fleetloop.core.spec import Field, Schema
@@ -107,6 +108,32 @@ def make_objects(t_ns: int, *, complete: bool, x_m: float) -> Objects:
     )
 
 
+def make_dynamics(t_ns: int, *, complete: bool) -> Dynamics:
+    """The car on two of its wheels, and at the start the house."""
+    count = 2 if complete else 1
+    return Dynamics(
+        t_ns=t_ns,
+        complete=complete,
+        contacts_found=2,
+        names=("robot", "house")[:count],
+        instance_id=np.array([1, 2], np.int32)[:count],
+        mass_kg=np.array([1850.0, 0.0])[:count],
+        friction=np.array([0.4, 0.8])[:count],
+        kinetic_j=np.array([92_500.0, 0.0])[:count],
+        potential_j=np.array([8344.0, 0.0])[:count],
+        has_battery=np.array([True, False])[:count],
+        drawn_j=np.array([1e5, 0.0])[:count],
+        contact_parts=("wheel_fl", "wheel_rr"),
+        contact_instance=np.array([[1, 0], [1, 0]], np.int32),
+        contact_m=np.array([[1.0, 0.8, 0.0], [-1.0, -0.8, 0.0]]),
+        contact_normal=np.array([[0.0, 0.0, 1.0]] * 2),
+        contact_normal_n=np.array([9071.0, 9071.3]),
+        contact_friction_n=np.array([[300.0, 0.0, 0.0], [-20.0, 5.0, 0.0]]),
+        contact_friction=np.array([1.0, 0.9]),
+        contact_has_force=np.array([True, True]),
+    )
+
+
 META = EpisodeMeta(
     episode_id="made-up-7",
     seed=7,
@@ -121,11 +148,14 @@ META = EpisodeMeta(
 
 
 def added(sink, record) -> None:
-    """Hands a record to a writer or a digest."""
+    """Hands a record to a writer or a digest, which takes no dynamics."""
     if isinstance(record, Step):
         sink.add_step(record)
     elif isinstance(record, Objects):
         sink.add_objects(record)
+    elif isinstance(record, Dynamics):
+        if not isinstance(sink, EpisodeDigest):
+            sink.add_dynamics(record)
     else:
         sink.add_sample(record)
 
@@ -138,12 +168,13 @@ class MadeUp:
 
     def __init__(self, seed: int = 5) -> None:
         rng = np.random.default_rng(seed)
-        self.records: list[Sample | Objects | Step] = []
+        self.records: list[Sample | Objects | Dynamics | Step] = []
         for index in range(4):
             t_ns = index * 100_000_000 + 3
             self.records.append(make_objects(t_ns, complete=index == 0, x_m=float(index)))
             for sensor in ("eye", "lidar", "gnss"):
                 self.records.append(make_sample(sensor, index, index * 100_000_000, rng))
+            self.records.append(make_dynamics(t_ns, complete=index == 0))
             self.records.append(make_step(index, rng))
 
     @staticmethod

@@ -212,14 +212,9 @@ def test_a_full_disk_is_told_and_what_was_written_is_saved(limit, made_up, tmp_p
         # Larger than what the limit allows, in small chunks.
         writer = EpisodeWriter(folder, lossless=True, chunk_bytes=4096)
         writer.begin(replace(made_up.meta, episode_id="b"), made_up.schemas)
-        from fleetloop.core.objects import Objects
-
         for _ in range(50):
             for record in made_up.records:
-                if isinstance(record, Step):
-                    writer.add_step(record)
-                elif not isinstance(record, Objects):
-                    writer.add_sample(record)
+                writer.add(record)
 
     assert ended(in_a_child(work)) == 3, "StorageError"
     after = contents(folder)
@@ -254,10 +249,7 @@ def test_memory_does_not_grow_with_the_episode(made_up, tmp_path):
         writer.begin(made_up.meta, made_up.schemas)
         for _ in range(times):
             for record in made_up.records:
-                if isinstance(record, Step):
-                    writer.add_step(record)
-                elif hasattr(record, "sensor"):
-                    writer.add_sample(record)
+                writer.add(record)
         writer.end(made_up.outcome)
         highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -18,6 +18,7 @@ from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
 
 from fleetloop.core.config import to_json
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import (
     ConfigError,
     DamagedFileError,
@@ -75,7 +76,7 @@ def test_logs_without_the_goal_at_the_reset_are_read(made_up, tmp_path, monkeypa
 
 def test_what_is_read_cannot_be_written_to(lossless):
     for record in EpisodeLog(lossless).records():
-        if isinstance(record, Objects):
+        if isinstance(record, Objects | Dynamics):
             arrays = record.arrays()
         else:
             arrays = record.data if isinstance(record, Sample) else record.truth

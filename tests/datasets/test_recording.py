@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 from mcap.reader import make_reader
 
 from fleetloop.core.config import to_json
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import (
     ConfigError,
     DamagedFileError,
@@ -353,3 +354,26 @@ def test_an_export_of_logs_that_changed_is_not_gone_on_with(made_up, tmp_path):
     made_up.write(EpisodeWriter(tmp_path / "data", lossless=True))
     with pytest.raises(StorageError, match="has changed"):
         export("webdataset", WebDataset, recording, tmp_path / "out", {})
+
+
+def test_dynamics_come_back_and_by_number(recorded, made_up):
+    kept = [r for r in made_up.records if isinstance(r, Dynamics)]
+    assert recorded.log.tells_dynamics
+    assert recorded.dynamics_times_ns.tolist() == [record.t_ns for record in kept]
+    in_order = recorded.log.episode().dynamics
+    for number, before in enumerate(kept):
+        for after in (recorded.dynamics_record(number), in_order[number]):
+            assert after.names == before.names
+            assert after.contact_parts == before.contact_parts
+            assert (after.complete, after.contacts_found) == (before.complete, 2)
+            for name, array in before.arrays().items():
+                assert after.arrays()[name].tobytes() == array.tobytes()
+
+
+def test_logs_without_dynamics_are_read(made_up, tmp_path):
+    made_up.records = [r for r in made_up.records if not isinstance(r, Dynamics)]
+    made_up.write(EpisodeWriter(tmp_path))
+    (episode,) = Recording(tmp_path)
+    assert not episode.log.tells_dynamics
+    assert len(episode.dynamics_times_ns) == 0
+    assert episode.log.episode().dynamics == ()

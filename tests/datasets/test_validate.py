@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.frames import Pose
 from fleetloop.core.objects import Objects
 from fleetloop.core.types import Sample, Step
@@ -26,12 +27,8 @@ def rewritten(episode, folder, change=None, meta=None, outcome=None, lossless=Fa
         writer.add_lanes(lanes or episode.lanes)
     for record in episode.log.records():
         kept = change(record) if change else record
-        if isinstance(kept, Step):
-            writer.add_step(kept)
-        elif isinstance(kept, Objects):
-            writer.add_objects(kept)
-        elif kept is not None:
-            writer.add_sample(kept)
+        if kept is not None:
+            writer.add(kept)
     writer.end(outcome or episode.outcome)
     return validate_log(writer.path(meta.episode_id))
 
@@ -57,6 +54,7 @@ def test_a_good_recording_passes_and_its_figures_are_told(street):
     assert figures["points_in_their_box_pct"] > 99.0
     assert figures["mount_error_mm"] < 1e-6
     assert figures["lanes_on_road_pct"] > 95.0
+    assert figures["contacts_per_record"] > 3.0
     assert report.samples["front"] == 6
     assert any("ok" in line for line in told(report))
 
@@ -258,6 +256,53 @@ def test_boxes_that_are_elsewhere_are_found(street, tmp_path):
     report = rewritten(street, tmp_path, change)
     assert {check for check, _ in errors(report)} >= {"boxes"}
     assert report.measures["box_excess_px"] > 5.0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"mass_kg": -1.0}, "a mass is negative"),
+        ({"kinetic_j": -1.0}, "a kinetic energy is negative"),
+        ({"friction": 11.0}, "a friction coefficient is out of range"),
+        ({"has_battery": False}, "energy is drawn without a battery"),
+        ({"contact_normal": 0.7}, "not of length one"),
+        ({"contact_normal_n": -5.0}, "a normal force pulls"),
+        ({"contact_friction_n": 9e4}, "more than its coefficient allows"),
+        ({"contact_instance": 4711}, "something that is not there"),
+        ({"contact_has_force": False}, "a force that is not known"),
+        ({"mass_kg": 900.0}, "a mass changes"),
+    ],
+)
+def test_dynamics_that_break_mechanics_are_found(change, told, street, tmp_path):
+    """In the fourth record, one number of the last row."""
+    seen = []
+
+    def broken(record):
+        if not isinstance(record, Dynamics):
+            return record
+        seen.append(record)
+        if len(seen) != 4:
+            return record
+        ((name, value),) = change.items()
+        array = getattr(record, name).copy()
+        array[-1] = value
+        return replace(record, **{name: array})
+
+    report = rewritten(street, tmp_path, broken)
+    assert errors(report) == {("dynamics", "dynamics")}
+    assert any(told in finding.message for finding in report.findings)
+
+
+def test_a_robot_that_nothing_bears_is_told(street, tmp_path):
+    def light(record):
+        if isinstance(record, Dynamics):
+            return replace(record, contact_normal_n=record.contact_normal_n * 0.2,
+                           contact_friction_n=record.contact_friction_n * 0.2)  # fmt: skip
+        return record
+
+    report = rewritten(street, tmp_path, light)
+    assert errors(report) == set()
+    assert ["by 0.20 of its weight" in f.message for f in report.findings] == [True]
 
 
 def test_the_shift_is_recovered_from_a_plane_and_a_wall():

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from mcap.reader import make_reader
 
-from fleetloop.core.objects import Objects
-from fleetloop.core.types import Step
+from fleetloop.core.types import Sample
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.loop.cli import build_app
@@ -90,8 +89,7 @@ def test_replay_says_when_other_code_made_a_log(recorded, tmp_path):
         with EpisodeWriter(tmp_path / name) as writer:
             writer.begin(replace(log.meta, versions=versions), log.schemas)
             for record in log.records():
-                add = {Step: writer.add_step, Objects: writer.add_objects}
-                add.get(type(record), writer.add_sample)(record)
+                writer.add(record)
             writer.end(log.outcome)
     assert f"made by other code: {'0' * 16}" in fleetloop("replay", "older", cwd=tmp_path)
     assert "does not say which code made it" in fleetloop("replay", "silent", cwd=tmp_path)
@@ -105,18 +103,12 @@ def test_replay_finds_where_a_recording_was_touched(recorded, tmp_path):
     with EpisodeWriter(tmp_path) as writer:
         writer.begin(log.meta, log.schemas)
         for record in log.records():
-            if isinstance(record, Step):
-                writer.add_step(record)
-                continue
-            if isinstance(record, Objects):
-                writer.add_objects(record)
-                continue
-            if record.sensor == "wheels" and record.seq == 5:
+            if isinstance(record, Sample) and (record.sensor, record.seq) == ("wheels", 5):
                 speed = record.data["speed_m_s"].copy()
                 speed[2] = np.nextafter(speed[2], np.float32(99))
                 record.data["speed_m_s"] = speed
                 touched += 1
-            writer.add_sample(record)
+            writer.add(record)
         writer.end(log.outcome)
     assert touched == 1
     told = fleetloop("replay", tmp_path, cwd=tmp_path, check=1)

@@ -103,7 +103,8 @@ class Puppet:
         self.base[:3] = world_T_pelvis.position_m
         self.base[YAW] = float(world_T_pelvis.yaw_rad)
         part = Part(shape=Box(_HALF_M), body_T_part=Pose.of(0.0, 0.0, 0.05))
-        self.body = stage.kinematic.add_body([part], world_T_pelvis, Substance())
+        substance = Substance(mass_kg=control.own_kg)
+        self.body = stage.kinematic.add_body([part], world_T_pelvis, substance)
 
     @property
     def pose(self) -> Pose:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError, StateError
 from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_from_rotation
-from fleetloop.envs.bodies import Physics
+from fleetloop.envs.bodies import Physics, Touching
 from fleetloop.envs.render import FollowCamera
-from fleetloop.envs.robots.base import ActionSpec, Rig
+from fleetloop.envs.robots.base import ActionSpec, Mechanics, Rig
 from fleetloop.envs.robots.humanoid.actions import CONTROL_HZ, action_spec
 from fleetloop.envs.robots.humanoid.config import HumanoidConfig
 from fleetloop.envs.robots.humanoid.control import Control
@@ -40,6 +40,7 @@ from fleetloop.envs.stage import Look, Stage, Thing
 if TYPE_CHECKING:
     from fleetloop.envs.articulation import Articulation
 
+GRAVITY_M_S2 = 9.80665
 _SPINNING_FRICTION_M = 0.02
 _TOUCHED = tuple(f"{side}_{part}" for side in SIDES for part in ("foot", "hand", "finger", "thumb"))
 _FEET = [_TOUCHED.index(f"{side}_foot") for side in SIDES]
@@ -141,6 +142,10 @@ class Humanoid:
         key = rng.integers(0, 2**63, 2, dtype=np.uint64)
         links = humanoid_links(self.params)
         self._tree = tree_of(links)
+        self._inertia_kg_m2 = np.array([link.inertia_kg_m2 for link in links])
+        self._sole_friction = next(
+            link.friction for link in links if link.name == f"{SIDES[0]}_foot"
+        )
         fast = stage.physics == "fast"
         if fast and self.config.action_mode != "task":
             raise ConfigError(
@@ -277,6 +282,45 @@ class Humanoid:
             joint_position_rad=position.copy(),
             joint_velocity_rad_s=velocity.copy(),
             joint_torque_nm=self._torques.copy(),
+        )
+
+    def mechanics(self) -> Mechanics:
+        """All links together; it has no model of a battery."""
+        self._move(self._now, 0)
+        now, tree = self._now, self._tree
+        arm = np.einsum("nij,nj->ni", now.rotation, tree.com_m)
+        linear = now.velocity_m_s + cross(now.angular_rad_s, arm)
+        turning = np.einsum("nij,ni->nj", now.rotation, now.angular_rad_s)
+        twice_j = (tree.mass_kg[:, None] * linear**2 + self._inertia_kg_m2 * turning**2).sum()
+        mass_kg = float(now.branch_kg[0])
+        touching, parts = None, {}
+        if self._puppet is None:
+            parts = {number: name for name, number in self.articulation.links.items()}
+        else:
+            touching, parts = self._feet_touching(), dict(enumerate(_TOUCHED))
+        return Mechanics(
+            mass_kg=mass_kg,
+            kinetic_j=0.5 * float(twice_j),
+            potential_j=mass_kg * GRAVITY_M_S2 * float(now.branch_com_m[0, 2]),
+            parts=parts,
+            touching=touching,
+        )
+
+    def _feet_touching(self) -> Touching:
+        """Where no engine finds contacts: both feet carry their share, without friction."""
+        wrenches = self._contact_wrenches()[_FEET]
+        feet = [self._tree.row(f"{side}_foot") for side in SIDES]
+        place_m = self._now.position_m[feet]
+        place_m[:, 2] = self._on_stage().ground.heights_m(place_m[:, :2])
+        return Touching(
+            body=np.array([[self._number, -1]] * 2, np.int64),
+            link=np.array([[foot, -1] for foot in _FEET], np.int64),
+            position_m=place_m,
+            normal=np.tile([0.0, 0.0, 1.0], (2, 1)),
+            normal_n=wrenches[:, 2].copy(),
+            friction_n=np.zeros((2, 3)),
+            friction=np.full(2, self._sole_friction),
+            has_force=np.ones(2, np.bool_),
         )
 
     def push(self, force_n: FloatArray, duration_s: float) -> None:

@@ -26,6 +26,7 @@ from fleetloop.datasets.lineage import EpisodeLineage, Lineage, source_of, write
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.datasets.recording import RecordedEpisode, Recording
 from fleetloop.envs.registration import make_env
+from fleetloop.loop.rigs import labelled_rig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,22 +206,9 @@ def new_config(config: Mapping[str, Any], senses: NewSenses) -> dict[str, Any]:
     options = {name: value for name, value in config.items() if name != "sensors"}
     rig: Any = config["sensors"] if senses.rig is None else senses.rig
     if senses.labels is not None:
-        rig = [_labelled(sensor, senses.labels) for sensor in _entries(rig, options)]
+        rig = labelled_rig(options, rig, senses.labels)
     if senses.light is not None:
         options["light"] = {**options.get("light", {}), **senses.light}
     if senses.obs_mode:
         options["obs_mode"] = senses.obs_mode
     return {**options, "rig": rig}
-
-
-def _entries(rig: Any, options: Mapping[str, Any]) -> list[Any]:  # noqa: ANN401
-    """The sensors of a rig as JSON, whatever way it was given."""
-    env = make_env(**options, rig=rig)
-    try:
-        return list(to_json(env.config.sensors))
-    finally:
-        env.close()
-
-
-def _labelled(sensor: Mapping[str, Any], labels: tuple[str, ...]) -> Mapping[str, Any]:
-    return {**sensor, "labels": list(labels)} if sensor["kind"] == "camera" else sensor

@@ -280,12 +280,13 @@ def _write_episode(
     exporter: Exporter, episode: RecordedEpisode, number: int, staging: Path, note: Path
 ) -> None:
     part = exporter.add_episode(episode, number, staging)
-    dropped = part.dropped
-    if episode.lanes is not None and not any(signal.source == "lanes" for signal in part.signals):
-        dropped = (
-            *dropped,
-            Dropped(source="lanes", reason="no place for them; they stay in the log"),
-        )
+    told = {signal.source for signal in part.signals}
+    there = {"lanes": episode.lanes is not None, "dynamics": episode.log.tells_dynamics}
+    dropped = part.dropped + tuple(
+        Dropped(source=source, reason="no place for them; they stay in the log")
+        for source, has in there.items()
+        if has and source not in told
+    )
     part = replace(part, dropped=dropped)
     lineage = EpisodeLineage(source=source_of(episode), signals=part.signals, dropped=dropped)
     # Not canonical: the order of names is part of what an exporter remembers.

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.dynamics import Dynamics
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.lane_lines import LaneLines
 from fleetloop.core.objects import EGO, Objects
@@ -26,6 +27,7 @@ from fleetloop.datasets.recording import RecordedEpisode
 TIMELINE = "sim_time"
 
 _MOST_SCALARS = 64
+_GRAVITY_M_S2 = 9.80665
 _PICTURE_PX = 16
 
 
@@ -101,7 +103,8 @@ def log_episode(episode: RecordedEpisode, stream: Any, options: RerunOptions) ->
     _log_static(episode, stream, options)
     names = list(episode.schemas)
     times = [episode.times_ns(name) for name in names]
-    times += [episode.step_times_ns, episode.objects_times_ns if options.labels else times[0][:0]]
+    truths = [episode.objects_times_ns, episode.dynamics_times_ns]
+    times += [episode.step_times_ns, *(truths if options.labels else ())]
     table = np.concatenate(
         [np.stack([t, np.full(len(t), k), np.arange(len(t))]) for k, t in enumerate(times)], axis=1
     )
@@ -112,8 +115,10 @@ def log_episode(episode: RecordedEpisode, stream: Any, options: RerunOptions) ->
             _log_sample(episode, stream, names[kind], number, options)
         elif kind == len(names):
             _log_step(episode, stream, number)
-        else:
+        elif kind == len(names) + 1:
             _log_objects(stream, episode.objects_record(number))
+        else:
+            _log_dynamics(stream, episode.dynamics_record(number))
     return len(order)
 
 
@@ -249,6 +254,25 @@ def _log_objects(stream: Any, objects: Objects) -> None:  # noqa: ANN401
             )  # fmt: skip
 
 
+def _log_dynamics(stream: Any, dynamics: Dynamics) -> None:  # noqa: ANN401
+    """The robot's energies, and an arrow for each contact: a metre long at the robot's weight."""
+    import rerun as rr
+
+    row = dynamics.row(EGO)
+    if row is None:
+        return
+    for name in ("kinetic_j", "potential_j", *(("drawn_j",) if dynamics.has_battery[row] else ())):
+        stream.log(f"dynamics/{name}", rr.Scalars(float(getattr(dynamics, name)[row])))
+    weight_n = max(float(dynamics.mass_kg[row]) * _GRAVITY_M_S2, 1.0)
+    arrows = rr.Arrows3D(
+        origins=dynamics.contact_m, vectors=dynamics.forces_n() / weight_n,
+        labels=[f"{name} {force:.0f} N" for name, force in
+                zip(dynamics.contact_parts, dynamics.contact_normal_n.tolist(), strict=True)],
+        show_labels=False,
+    )  # fmt: skip
+    stream.log("world/contacts", arrows)
+
+
 def _signals(episode: RecordedEpisode, options: RerunOptions) -> Iterator[Signal]:
     for sensor, schema in episode.schemas.items():
         for name, field in schema.items():
@@ -263,6 +287,11 @@ def _signals(episode: RecordedEpisode, options: RerunOptions) -> Iterator[Signal
     yield Signal(source="step.events", target="events")
     if options.labels:
         yield Signal(source="objects", target="world/movers, world/things, world/base")
+        if episode.log.tells_dynamics:
+            yield Signal(
+                source="dynamics", target="dynamics, world/contacts",
+                lossy="the robot's energies; contacts as arrows",
+            )  # fmt: skip
         if episode.lanes is not None:
             yield Signal(source="lanes", target="world/lanes")
 

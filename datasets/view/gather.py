@@ -26,6 +26,7 @@ from fleetloop.core.spec import Field
 from fleetloop.datasets.labels import camera_labels
 from fleetloop.datasets.lanes import camera_lanes
 from fleetloop.datasets.recording import RecordedEpisode
+from fleetloop.datasets.view.dynamics import dynamics_series
 
 POINT_STEP_M = 0.01
 """Points travel as int16 in centimetres: up to 327 m."""
@@ -77,6 +78,8 @@ def gather(
             clouds.append(_cloud(episode, name, options))
         plots += _plots(episode, name, options)
     plots += _step_plots(episode, options)
+    times = chosen(len(episode.dynamics_times_ns), options.samples)
+    plots += [_plot(*series) for series in dynamics_series(episode, times)]
     return {
         "title": meta.episode_id,
         "about": {

@@ -113,10 +113,22 @@ def filter_logs(
     weather: Annotated[
         list[str] | None, typer.Option(help="Keep rain, snow, fog, wet, dry or clouds.")
     ] = None,
+    like: Annotated[
+        str, typer.Option(help="Keep what looks like this: LOG, or LOG@SECONDS for one frame.")
+    ] = "",
+    least: Annotated[float, typer.Option(help="Least likeness, -1 to 1, with --like.")] = 0.8,
+    most: Annotated[
+        int | None, typer.Option(help="At most so many, the most alike, with --like.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="What is compared: picture or points.")] = "picture",
 ) -> None:
     """Put the episodes that meet all conditions into a new folder."""
     from fleetloop.datasets.curate import Query, Where, place_logs, select
     from fleetloop.datasets.recording import Recording
+    from fleetloop.datasets.similarity import Alike, alike
+
+    def tell(path: Path, score: float) -> None:
+        console.print(f"{path.name}: {score:.3f} alike", soft_wrap=True, highlight=False)
 
     query = Query(
         task=task, robot=robot, policy=policy, cause=cause, success=success,
@@ -124,7 +136,12 @@ def filter_logs(
         min_steps=min_steps, times=tuple(time or ()), weathers=tuple(weather or ()),
     )  # fmt: skip
     recording = Recording(place)
-    kept = place_logs(select(recording, query), out)
+    chosen = select(recording, query)
+    if like:
+        reference = Alike.parse(like, by=by)
+        found = alike(chosen, reference, at_least=least, most=most, on_episode=tell)
+        chosen = [path for path, _ in found]
+    kept = place_logs(chosen, out)
     console.print(f"{out}: {len(kept)} of {len(recording)} episodes.", soft_wrap=True)
 
 

@@ -19,6 +19,10 @@ def record(
     seed: Seed = 0,
     policy: Annotated[str, typer.Option(help="expert or random.")] = "expert",
     rig: Annotated[str, typer.Option(help="Sensors, see `fleetloop list rigs`.")] = "",
+    labels: Annotated[
+        str, typer.Option(help="Labels of every camera, such as depth_m,normal; or all.")
+    ] = "",
+    physics: Annotated[str, typer.Option(help="full or fast.")] = "full",
     obs_mode: Annotated[str, typer.Option(help="state, camera, range or all.")] = "all",
     max_steps: Annotated[int | None, typer.Option(help="Cuts each episode.")] = None,
     lossless: Annotated[bool, typer.Option(help="Keep camera pictures exact.")] = False,
@@ -29,7 +33,12 @@ def record(
     from fleetloop.loop.progress import progress_bar
     from fleetloop.loop.record import Recorded, RecordPlan
     from fleetloop.loop.record import record as run
+    from fleetloop.loop.rigs import label_names, labelled_rig
 
+    options: dict[str, Any] = {"obs_mode": obs_mode, "physics": physics}
+    sensors: Any = rig or None
+    if labels:
+        sensors = labelled_rig({"task": task, **options}, sensors, label_names(labels))
     plan = RecordPlan(
         out=out,
         task=task,
@@ -38,7 +47,7 @@ def record(
         policy=policy,
         max_steps=max_steps,
         lossless=lossless,
-        env_options={"rig": rig or None, "obs_mode": obs_mode, "threads": threads},
+        env_options={**options, "rig": sensors, "threads": threads},
     )
     console.print(
         f"Recording {episodes} episodes of {task} into {out}. The first run on a machine compiles "

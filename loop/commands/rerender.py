@@ -15,7 +15,7 @@ def rerender(
     out: Annotated[Path, typer.Argument(help="Folder of the new logs.")],
     rig: Annotated[str, typer.Option(help="Other sensors, see `fleetloop list rigs`.")] = "",
     labels: Annotated[
-        str, typer.Option(help="Labels of every camera, such as depth_m,instance.")
+        str, typer.Option(help="Labels of every camera, such as depth_m,normal; or all.")
     ] = "",
     light: Annotated[
         list[str] | None, typer.Option(help="Light or weather, such as fog_visibility_m=80.")
@@ -29,12 +29,13 @@ def rerender(
     from fleetloop.loop.progress import progress_bar
     from fleetloop.loop.rerender import NewSenses
     from fleetloop.loop.rerender import rerender as run
+    from fleetloop.loop.rigs import label_names
     from fleetloop.loop.settings import parse_settings
 
     recording = Recording(place)
     senses = NewSenses(
         rig=rig or None,
-        labels=tuple(name.strip() for name in labels.split(",")) if labels else None,
+        labels=label_names(labels) if labels else None,
         light=parse_settings(light) if light else None,
         lossless=lossless,
     )

@@ -56,6 +56,11 @@ def test_the_page_holds_pictures_points_boxes_plots_and_events(street, tmp_path)
     assert {"wheels.speed_m_s", "step.action", "step.reward", "steering.angle"} <= set(names)
     speeds = next(plot for plot in data["plots"] if plot["name"] == "wheels.speed_m_s")
     assert len(speeds["series"]) == 4
+    borne = next(plot for plot in data["plots"] if "normal force" in plot["name"])
+    assert borne["name"].endswith("wheel_fl, wheel_fr, wheel_rl, wheel_rr")
+    weight_n = street.dynamics_record(0).mass_kg[street.dynamics_record(0).row("robot")] * 9.80665
+    assert np.sum(borne["series"], axis=0)[-1] == pytest.approx(weight_n, rel=0.05)
+    assert "dynamics.energy from the battery" in names
     assert data["end_s"] == pytest.approx(0.5)
 
 

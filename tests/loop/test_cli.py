@@ -18,6 +18,7 @@ from mcap.reader import make_reader
 from fleetloop.core.types import Sample
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
+from fleetloop.envs.sensors.camera_labels import LABELS
 from fleetloop.loop.cli import build_app
 from fleetloop.loop.commands import COMMANDS, GROUPS
 from fleetloop.loop.terminal import told_size
@@ -190,8 +191,23 @@ def test_data_sets_are_made_of_recordings(recorded, tmp_path):
     assert "fast: 2 of 2 episodes" in told
     told = fleetloop("filter", data, "none", "--event", "nothing", cwd=tmp_path, check=2)
     assert "No episode is left" in told
+    like = f"{data / 'LaneFollow-v0-1.mcap'}@0.0"
+    told = fleetloop("filter", data, "twin", "--like", like, "--most", "1", cwd=tmp_path)
+    assert "LaneFollow-v0-1.mcap: 1.000 alike" in told
+    assert [path.name for path in (tmp_path / "twin").iterdir()] == ["LaneFollow-v0-1.mcap"]
     fleetloop("card", "again", "--title", "Two drives", cwd=tmp_path)
     assert "# Two drives" in (tmp_path / "again" / "README.md").read_text()
+
+
+def test_any_label_can_be_recorded_in_either_physics(tmp_path):
+    options = ("--episodes", "1", "--max-steps", "2", "--rig", "front64", "--physics", "fast")
+    fleetloop("record", "--out", "data", *options, "--labels", "all", cwd=tmp_path)
+    log = EpisodeLog(tmp_path / "data" / "LaneFollow-v0-0.mcap")
+    assert set(LABELS) < set(log.schemas["front"])
+    assert log.meta.config["physics"] == "fast"
+    told = fleetloop("record", "--out", "more", *options, "--labels", "depth", cwd=tmp_path,
+                     check=2)  # fmt: skip
+    assert "no label 'depth'" in told
 
 
 def test_pages_and_sheets_are_written(recorded, tmp_path):

@@ -360,11 +360,8 @@ class RobotEnv(gym.Env[Observation, Action]):
         """Advances until something captures, at the latest to a tick; returns what did."""
         tick = self.stage.world.tick
         tracked = self.rig.tracked_links
-        if tracked:
-            until = tick + 1
-        else:
-            due = self.rig.next_due(tick)
-            until = end if due is None else min(end, due)
+        marks = (self.rig.next_due(tick), self.rig.next_tracked(tick) if tracked else None)
+        until = min([end, *(mark for mark in marks if mark is not None)])
         self._advance(until - tick)
         if tracked:
             self.rig.track(until, self.robot.link_poses(tracked))

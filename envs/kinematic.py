@@ -26,7 +26,7 @@ from fleetloop.envs.bodies import (
     Touching,
     WorldSnapshot,
 )
-from fleetloop.envs.overlap import PART, overlapping
+from fleetloop.envs.overlap import PART, highest_under, overlapping
 from fleetloop.envs.trace.shapes import Box, Capsule, Cylinder, Plane, Sphere
 
 _SINK_M = 0.05  # a point may have sunk this far into what bears it
@@ -211,22 +211,14 @@ class KinematicWorld:
         """
         if len(self._table) != len(self._parts):
             self._table = np.array(self._parts, PART)
-        best = -np.inf
-        for row in self._table:
-            body = int(row["body"])
-            if body in but:
-                continue
-            position, quaternion = self.pose(body)
-            x, y, _ = rotate(quaternion * [-1.0, -1.0, -1.0, 1.0], point_m - position)
-            x, y = x - row["x_m"], y - row["y_m"]
-            c, s = np.cos(row["yaw_rad"]), np.sin(row["yaw_rad"])
-            x, y = c * x + s * y, c * y - s * x
-            half_x, half_y = row["half_x_m"], row["half_y_m"]
-            inside = abs(x) <= half_x and abs(y) <= half_y if half_y else np.hypot(x, y) <= half_x
-            top = position[2] + row["z_m"] + row["half_z_m"]
-            if inside and best < top <= point_m[2] + _SINK_M:
-                best = float(top)
-        return best
+        skipped = np.array([*but, -1], dtype=np.int64)
+        all_ = self._bodies
+        return float(
+            highest_under(
+                point_m, skipped, self._table, all_.com_m, all_.quaternion_xyzw, self._offsets(),
+                _SINK_M,
+            )
+        )  # fmt: skip
 
     def snapshot(self) -> WorldSnapshot:
         """Copies where everything is."""

@@ -76,6 +76,37 @@ def overlapping(
 
 
 @kernel
+def highest_under(
+    point_m: Floats, but: npt.NDArray[np.int64], parts: npt.NDArray[np.void], com_m: Floats,
+    quaternion: Floats, offset_m: Floats, sink_m: float,
+) -> float:  # fmt: skip
+    """Height of the highest part under a point, or -inf where there is none.
+
+    Args:
+        point_m: (3,), world.
+        but: Bodies that do not count.
+        parts, com_m, quaternion, offset_m: As of `overlapping`.
+        sink_m: How far the point may have sunk into what bears it.
+    """
+    best = -np.inf
+    placed = np.empty(6)
+    for k in range(len(parts)):
+        if (but == parts[k].body).any():
+            continue
+        z = _placed(parts, k, com_m, quaternion, offset_m, placed)
+        dx, dy = point_m[0] - placed[0], point_m[1] - placed[1]
+        x, y = placed[2] * dx + placed[3] * dy, placed[2] * dy - placed[3] * dx
+        if placed[5] > 0.0:
+            inside = abs(x) <= placed[4] and abs(y) <= placed[5]
+        else:
+            inside = np.hypot(x, y) <= placed[4]
+        top = z + parts[k].half_z_m
+        if inside and best < top <= point_m[2] + sink_m:
+            best = top
+    return best
+
+
+@kernel
 def depths(one: Floats, others: Floats) -> Floats:
     """How deep a flat shape reaches into others.
 

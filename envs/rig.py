@@ -111,6 +111,11 @@ class SensorRig:
         self.schedules = {config.name: _schedule(config, rate) for config in configs}
         self._latency_ns = {c.name: ns_from_s(c.latency_s) for c in configs if c.jitter_s == 0.0}
         self._scan_ns = {name: ns_from_s(sensor.scan_s) for name, sensor in self.sensors.items()}
+        self._scan_ticks = {
+            name: math.ceil(sensor.scan_s * rate.hz - 1e-9) + 1
+            for name, sensor in self.sensors.items()
+            if sensor.scan_s > 0.0
+        }
         self._windows: dict[str, float] = {}
         for sensor in self.sensors.values():
             link = sensor.config.link
@@ -120,8 +125,20 @@ class SensorRig:
 
     @property
     def tracked_links(self) -> tuple[str, ...]:
-        """Links whose pose `track` needs at every physics tick, since scans take time."""
+        """Links whose pose `track` needs at physics ticks, since scans take time."""
         return tuple(link for link, window in self._windows.items() if window > 0.0)
+
+    def next_tracked(self, tick: int) -> int | None:
+        """The first tick after this one at which `track` has to be called.
+
+        A scan looks back no farther than its duration: ticks before it need no poses. None where no
+        scan takes time.
+        """
+        return min(
+            (max(tick + 1, _next(self.schedules[name], tick) - ticks)
+             for name, ticks in self._scan_ticks.items()),
+            default=None,
+        )  # fmt: skip
 
     def reset(self, seed: int, robot: RobotState) -> None:
         """Starts an episode; follow it with a first `capture`.
@@ -143,7 +160,7 @@ class SensorRig:
             self._tracks[link] = track
 
     def track(self, tick: int, poses: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-        """Notes where the `tracked_links` are; called at every physics tick."""
+        """Notes where the `tracked_links` are; called at least from `next_tracked` on."""
         for link, (position_m, quaternion_xyzw) in poses.items():
             self._tracks[link].add(tick / self.rate.hz, position_m, quaternion_xyzw)
 

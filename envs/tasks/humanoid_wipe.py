@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fleetloop.core.checks import check_positive
 from fleetloop.core.errors import ConfigError
-from fleetloop.core.frames import Pose, Twist
+from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.core.spec import Field, Schema
 from fleetloop.core.types import Event
@@ -36,6 +36,7 @@ from fleetloop.envs.tasks.base import Verdict
 from fleetloop.envs.tasks.wiped_grid import CELL_M, GRID, WipedGrid
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Cylinder
+from fleetloop.envs.troupe import Troupe
 
 RIGHT = 1
 _HIDDEN = Pose.of(0.0, 0.0, -0.5 * PLATE_THICK_M)
@@ -102,7 +103,7 @@ class HumanoidWipe:
         self._break_n = 20.0
         self._plate: Thing | None = None
         self._sponge: Thing | None = None
-        self._spots: list[Thing] = []
+        self._spots: Troupe | None = None
         self._spots_m = np.zeros((0, 3))
         self._grid = WipedGrid(0.1)
         self._start_m = np.zeros(3)
@@ -274,7 +275,7 @@ class HumanoidWipe:
         assert self._plate is not None
         self._spots_m = spots(flat_radius_m(self._radius_m), 0.03, rng)
         sauce = replace(MATERIALS.get("skin"), color=(0.16, 0.045, 0.012), specular=0.03)
-        self._spots = []
+        found = []
         for number, (x, y, size) in enumerate(self._spots_m):
             look = Look(
                 shape=Cylinder(float(size), _SPOT_THICK_M),
@@ -283,13 +284,20 @@ class HumanoidWipe:
                 body_T_look=Pose.of(float(x), float(y), 0.5 * PLATE_THICK_M),
             )
             place = Pose.of(*self._start_m) @ Pose.of(0.0, 0.0, 0.5 * PLATE_THICK_M)
-            self._spots.append(stage.add(f"dirt_{number}", place, looks=[look], of=self._plate))
+            found.append(stage.add(f"dirt_{number}", place, looks=[look], of=self._plate))
+        self._spots = Troupe(stage, found)
 
     def _show_dirt(self, stage: Stage, plate: Pose) -> None:
-        still = Twist(np.zeros(3), np.zeros(3))
+        assert self._spots is not None
         gone = self._grid.is_wiped(self._spots_m[:, :2])
-        for thing, hidden in zip(self._spots, gone.tolist(), strict=True):
-            stage.place_looks(thing, plate @ _HIDDEN if hidden else plate, still)
+        hidden_m = (plate @ _HIDDEN).position_m
+        still = np.zeros((len(gone), 3))
+        self._spots.move_freely(
+            np.where(gone[:, None], hidden_m, plate.position_m),
+            np.tile(plate.quaternion_xyzw, (len(gone), 1)),
+            still,
+            still,
+        )
 
     def _plate_pose(self, stage: Stage) -> Pose:
         assert self._plate is not None

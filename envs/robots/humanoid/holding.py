@@ -140,6 +140,15 @@ class Holding:
         turn = quaternion_multiply(hand.quaternion_xyzw, quaternion_conjugate(held.body_q_hand))
         return Pose(hand.transform_points(GRIP_POINT_M) - rotate(turn, held.body_m), turn)
 
+    def wrenches(self, into: FloatArray) -> None:
+        """Writes `contact_wrench` and `load_wrench` of both hands, (2, 2, 6); once a tick."""
+        for side, held in enumerate(self._held):
+            if held is None:
+                into[:, side] = 0.0
+            else:
+                into[0, side] = self.contact_wrench(side)
+                into[1, side] = self.load_wrench(side)
+
     def contact_wrench(self, side: int) -> FloatArray:
         """Sum of the contact forces on what a hand holds, (6,), as of a body; once a tick."""
         held = self._held[side]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError, StateError
-from fleetloop.core.frames import FloatArray, Pose, Twist, cross, quaternion_from_rotation
+from fleetloop.core.frames import FloatArray, Pose, cross
 from fleetloop.envs.bodies import Physics, Touching
 from fleetloop.envs.render import FollowCamera
 from fleetloop.envs.robots.base import ActionSpec, Mechanics, Rig
@@ -32,16 +32,21 @@ from fleetloop.envs.robots.humanoid.params import HumanoidParams, vary
 from fleetloop.envs.robots.humanoid.puppet import TURN, Puppet
 from fleetloop.envs.robots.humanoid.rigs import humanoid_rigs
 from fleetloop.envs.robots.humanoid.servo import drive_torques
-from fleetloop.envs.robots.humanoid.states import LinkStates, quaternion_of
+from fleetloop.envs.robots.humanoid.states import (
+    LinkStates,
+    feel_wrists,
+    link_quaternions,
+    quaternion_of,
+)
 from fleetloop.envs.robots.humanoid.urdf import urdf_text
 from fleetloop.envs.sensors.base import RobotState
 from fleetloop.envs.stage import Look, Stage, Thing
+from fleetloop.envs.troupe import Troupe
 
 if TYPE_CHECKING:
     from fleetloop.envs.articulation import Articulation
 
 GRAVITY_M_S2 = 9.80665
-_SPINNING_FRICTION_M = 0.02
 _TOUCHED = tuple(f"{side}_{part}" for side in SIDES for part in ("foot", "hand", "finger", "thumb"))
 _FEET = [_TOUCHED.index(f"{side}_foot") for side in SIDES]
 _HANDS = [_TOUCHED.index(f"{side}_hand") for side in SIDES]
@@ -166,12 +171,14 @@ class Humanoid:
             self._articulation = self._load(stage, links, world_T_pelvis)
             self._number = self._articulation.body
         self._holding = Holding(stage, self._number, self._articulation)
-        self._now, self._before = Motion.of(len(links)), Motion.of(len(links))
+        self._motions = (Motion.of(len(links)), Motion.of(len(links)))
+        self._moved = [False, False]
         self._joints = np.zeros((2, 2, len(self._tree.joints)))
         self._base = np.zeros((2, 6, 3))
         self._reading = np.zeros(13)
         self._state: RobotState | None = None
         self._wrenches = np.zeros((len(_TOUCHED), 6))
+        self._burden = np.zeros((2, 2, 6))
         self._felt = np.zeros(2)
         self._wrench_tick = -1
         self._read()
@@ -191,8 +198,8 @@ class Humanoid:
         body = Articulation(stage.bullet, text, world_T_pelvis, self._tree.joints)
         body.reset_joints(self._control.ease)
         for link in links:
-            spinning = _SPINNING_FRICTION_M if link.name.endswith("_foot") else 0.0
-            body.set_friction(link.name, link.friction, spinning=spinning)
+            # Soles need no friction against spinning: they stand on four corners.
+            body.set_friction(link.name, link.friction)
         self._rows = {body.links[name]: row for row, name in enumerate(_TOUCHED)}
         return body
 
@@ -232,9 +239,8 @@ class Humanoid:
         self.articulation.apply_torques(self._torques)
         if self._push[3] > 0.0:
             self._push[3] -= 1.0
-            self._move(self._now, 0)
-            row = self._tree.row("torso")
-            place = self._now.position_m[row] + 0.2 * self._now.rotation[row, :, 2]
+            row, now = self._tree.row("torso"), self._move(0)
+            place = now.position_m[row] + 0.2 * now.rotation[row, :, 2]
             self.articulation.push("torso", self._push[:3], place)
 
     def after_tick(self) -> None:
@@ -245,23 +251,20 @@ class Humanoid:
 
     def link_poses(self, links: tuple[str, ...]) -> dict[str, tuple[FloatArray, FloatArray]]:
         """By kinematics of its own, from joints and base."""
-        self._move(self._now, 0)
-        poses = {}
+        poses, now = {}, self._move(0)
         for link in links:
             row = self._tree.row(link)
-            rotation = quaternion_of(self._now.rotation[row])
-            poses[link] = (self._now.position_m[row].copy(), rotation)
+            poses[link] = (now.position_m[row].copy(), quaternion_of(now.rotation[row]))
         return poses
 
     def pose_looks(self) -> None:
         """Moves all its shells."""
-        stage = self._on_stage()
-        self._move(self._now, 0)
-        quaternions = quaternion_from_rotation(self._now.rotation)
-        for thing, row in self._shells:
-            pose = Pose(self._now.position_m[row], quaternions[row])
-            twist = Twist(self._now.velocity_m_s[row], self._now.angular_rad_s[row])
-            stage.place_looks(thing, pose, twist)
+        now, rows = self._move(0), self._shell_rows
+        quaternions = np.empty((len(rows), 4))
+        link_quaternions(now.rotation, rows, quaternions)
+        self._shells.move_freely(
+            now.position_m[rows], quaternions, now.velocity_m_s[rows], now.angular_rad_s[rows]
+        )
 
     def state(self) -> RobotState:
         """True state; links are worked out when they are asked for."""
@@ -270,11 +273,9 @@ class Humanoid:
         return self._state
 
     def _true_state(self) -> RobotState:
-        self._move(self._now, 0)
-        self._move(self._before, 1)
         wrenches = dict(zip(_TOUCHED, self._contact_wrenches().copy(), strict=True))
-        now = Motion(*(array.copy() for array in self._now.arrays))
-        before = Motion(*(array.copy() for array in self._before.arrays))
+        now = Motion(*(array.copy() for array in self._move(0).arrays))
+        before = Motion(*(array.copy() for array in self._move(1).arrays))
         position, velocity = self._joints[0]
         return RobotState(
             links=LinkStates(self._tree, now, before, self._on_stage().world.rate.dt_s, wrenches),
@@ -286,8 +287,7 @@ class Humanoid:
 
     def mechanics(self) -> Mechanics:
         """All links together; it has no model of a battery."""
-        self._move(self._now, 0)
-        now, tree = self._now, self._tree
+        now, tree = self._move(0), self._tree
         arm = np.einsum("nij,nj->ni", now.rotation, tree.com_m)
         linear = now.velocity_m_s + cross(now.angular_rad_s, arm)
         turning = np.einsum("nij,ni->nj", now.rotation, now.angular_rad_s)
@@ -310,7 +310,7 @@ class Humanoid:
         """Where no engine finds contacts: both feet carry their share, without friction."""
         wrenches = self._contact_wrenches()[_FEET]
         feet = [self._tree.row(f"{side}_foot") for side in SIDES]
-        place_m = self._now.position_m[feet]
+        place_m = self._move(0).position_m[feet]
         place_m[:, 2] = self._on_stage().ground.heights_m(place_m[:, :2])
         return Touching(
             body=np.array([[self._number, -1]] * 2, np.int64),
@@ -352,7 +352,7 @@ class Humanoid:
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Goes back to a snapshot."""
         self._control.restore(snapshot)
-        self._state = None
+        self._state, self._moved = None, [False, False]
         self._joints = snapshot["joints"].copy()
         self._base = snapshot["base"].copy()
         self._wrenches = snapshot["wrenches"].copy()
@@ -367,7 +367,7 @@ class Humanoid:
 
     def _read_puppet(self, puppet: Puppet, span_s: float) -> None:
         """Joints and base after some ticks without an engine."""
-        self._state = None
+        self._state, self._moved = None, [False, False]
         before, now = self._joints[0].copy(), np.zeros_like(self._joints[0])
         now[0] = self._control.posture
         now[1] = (now[0] - before[0]) / span_s
@@ -389,12 +389,11 @@ class Humanoid:
 
     def _puppet_wrenches(self, puppet: Puppet) -> FloatArray:
         found = np.zeros((len(_TOUCHED), 6))
-        self._move(self._now, 0)
         feet = [self._tree.row(f"{side}_foot") for side in SIDES]
         mass_kg = self._control.own_kg + sum(
             h.mass_kg for h in map(self._holding.of, range(2)) if h is not None
         )
-        found[_FEET] = puppet.foot_wrenches(self._now.position_m[feet], mass_kg)
+        found[_FEET] = puppet.foot_wrenches(self._move(0).position_m[feet], mass_kg)
         for side, hand in enumerate(_HANDS):
             force = np.array([0.0, 0.0, self._pressing.row[5 + side]])
             found[hand, :3] = force
@@ -403,7 +402,7 @@ class Humanoid:
         return found
 
     def _read(self) -> None:
-        self._state = None
+        self._state, self._moved = None, [False, False]
         if self._puppet is not None:
             pose, still = self._puppet.pose, np.zeros(3)
             self._joints[0] = 0.0
@@ -414,9 +413,14 @@ class Humanoid:
         self.articulation.read_base(self._reading)
         note_base(self._reading, self._base)
 
-    def _move(self, motion: Motion, slot: int) -> None:
-        joints = self._joints[slot]
-        move(self._tree.arrays, self._base[slot], joints[0], joints[1], motion.arrays)
+    def _move(self, slot: int) -> Motion:
+        """Motion of all links after the last tick (0) or the one before (1), worked out once."""
+        motion = self._motions[slot]
+        if not self._moved[slot]:
+            joints = self._joints[slot]
+            move(self._tree.arrays, self._base[slot], joints[0], joints[1], motion.arrays)
+            self._moved[slot] = True
+        return motion
 
     def _contact_wrenches(self) -> FloatArray:
         """Of feet and hands after the last tick; read once a tick, since a restore forgets them."""
@@ -424,22 +428,16 @@ class Humanoid:
         if self._wrench_tick != tick and self._puppet is not None:
             self._wrenches, self._wrench_tick = self._puppet_wrenches(self._puppet), tick
         if self._wrench_tick != tick:
-            found = np.zeros((len(_TOUCHED), 6))
-            self.articulation.contact_wrenches(self._rows, found)
-            for side, hand in enumerate(_HANDS):
-                # A wrist feels all that is beyond it.
-                found[hand] += found[hand + 1] + found[hand + 2]
-                found[hand] += self._holding.contact_wrench(side)
-                self._felt[side] = found[hand, 2]
-                found[hand] += self._holding.load_wrench(side)
-            self._wrenches, self._wrench_tick = found, tick
+            self.articulation.contact_wrenches(self._rows, self._wrenches)
+            self._holding.wrenches(self._burden)
+            feel_wrists(self._wrenches, self._burden, self._felt)
+            self._wrench_tick = tick
         return self._wrenches
 
     def hand_pose(self, side: int) -> Pose:
         """Where a hand is; 0 is the left one."""
-        row = self._tree.row(f"{SIDES[side]}_hand")
-        self._move(self._now, 0)
-        return Pose(self._now.position_m[row].copy(), quaternion_of(self._now.rotation[row]))
+        row, now = self._tree.row(f"{SIDES[side]}_hand"), self._move(0)
+        return Pose(now.position_m[row].copy(), quaternion_of(now.rotation[row]))
 
     def give(self, side: int, held: Held) -> None:
         """Puts a thing into a hand, wherever it was, and ties it there."""
@@ -461,23 +459,24 @@ class Humanoid:
         self._state = None
 
     def _show(self, stage: Stage) -> None:
-        looks, points = _looks(self.params), landmarks_m(self.params)
-        self._move(self._now, 0)
-        quaternions = quaternion_from_rotation(self._now.rotation)
-        shells: list[tuple[Thing, int]] = []
-        first: Thing | None = None
-        for row, name in enumerate(self._tree.names):
-            if name not in looks:
-                continue
-            pose = Pose(self._now.position_m[row], quaternions[row])
-            title = "robot" if first is None else f"robot_{name}"
-            body = self._number if first is None else None
-            thing = stage.add(
-                title, pose, looks=looks[name], of=first, body=body, key_points_m=points.get(name)
+        looks, points, now = _looks(self.params), landmarks_m(self.params), self._move(0)
+        shells: list[Thing] = []
+        rows = [row for row, name in enumerate(self._tree.names) if name in looks]
+        for row in rows:
+            name = self._tree.names[row]
+            first = shells[0] if shells else None
+            shells.append(
+                stage.add(
+                    "robot" if first is None else f"robot_{name}",
+                    Pose(now.position_m[row], quaternion_of(now.rotation[row])),
+                    looks=looks[name],
+                    of=first,
+                    body=self._number if first is None else None,
+                    key_points_m=points.get(name),
+                )
             )
-            first = first or thing
-            shells.append((thing, row))
-        self._shells = tuple(shells)
+        self._shell_rows = np.array(rows)
+        self._shells = Troupe(stage, shells)
 
     def _on_stage(self) -> Stage:
         if self._stage is None:

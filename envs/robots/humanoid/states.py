@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from fleetloop.core.frames import FloatArray, Pose, Twist, cross
 from fleetloop.envs.robots.humanoid.kinematics import Motion, Tree
 from fleetloop.envs.sensors.base import LinkState
+from fleetloop.envs.trace.jit import kernel
 
 
 def quaternion_of(rotation: FloatArray) -> FloatArray:
@@ -32,6 +34,63 @@ def quaternion_of(rotation: FloatArray) -> FloatArray:
     if row[3] < 0.0:
         scale = -scale
     return np.array([scale * part for part in row])
+
+
+@kernel
+def link_quaternions(rotation: FloatArray, rows: npt.NDArray[np.int64], out: FloatArray) -> None:
+    """As `quaternion_of`, of many links.
+
+    Args:
+        rotation: (links, 3, 3).
+        rows: (n,) which.
+        out: (n, 4), written.
+    """
+    four = np.empty(4)
+    for k in range(len(rows)):
+        r = rotation[rows[k]]
+        a, e, i = r[0, 0], r[1, 1], r[2, 2]
+        four[0], four[1] = 1.0 + a - e - i, 1.0 - a + e - i
+        four[2], four[3] = 1.0 - a - e + i, 1.0 + a + e + i
+        most = 0
+        for n in range(1, 4):
+            if four[n] > four[most]:
+                most = n
+        skew, pair = np.empty(3), np.empty((3, 3))
+        for n in range(3):
+            p, q = (n + 1) % 3, (n + 2) % 3
+            skew[n] = r[q, p] - r[p, q]
+            pair[p, q] = pair[q, p] = r[p, q] + r[q, p]
+        for n in range(3):
+            if most == 3:
+                out[k, n] = skew[n]
+            else:
+                out[k, n] = four[most] if n == most else pair[n, most]
+        out[k, 3] = four[3] if most == 3 else skew[most]
+        scale = 0.5 / np.sqrt(four[most])
+        if out[k, 3] < 0.0:
+            scale = -scale
+        for n in range(4):
+            out[k, n] *= scale
+
+
+@kernel
+def feel_wrists(found: FloatArray, burden: FloatArray, felt: FloatArray) -> None:
+    """A wrist feels all that is beyond it: fingers, and what the hand holds.
+
+    Args:
+        found: Wrenches of each side's foot, hand, finger, thumb, (8, 6); hands are written.
+        burden: (2, 2, 6): contact wrenches on what both hands hold, and what its weight and
+            inertia put on them.
+        felt: (2,), written: forces up of what both hands touch.
+    """
+    for side in range(2):
+        hand = 4 * side + 1
+        for k in range(6):
+            found[hand, k] += found[hand + 1, k] + found[hand + 2, k]
+            found[hand, k] += burden[0, side, k]
+        felt[side] = found[hand, 2]
+        for k in range(6):
+            found[hand, k] += burden[1, side, k]
 
 
 class LinkStates(Mapping[str, LinkState]):

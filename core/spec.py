@@ -11,9 +11,9 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,6 +120,37 @@ def _holds_all(dtype: str, low: float, high: float) -> bool:
     return low <= limits.min and high >= limits.max
 
 
+class _Quick(NamedTuple):
+    """A field with what `Schema.check` would else look up at each check, in a hot path."""
+
+    name: str
+    field: Field
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    low: float
+    high: float
+    any_value: bool
+
+    def holds(self, array: npt.NDArray[Any]) -> bool:
+        """Whether an array is fine for certain; False says that it takes a closer look."""
+        if array.shape != self.shape or array.dtype != self.dtype:
+            return False
+        if self.any_value:
+            return True
+        if not 0 < array.size <= _FEW:
+            return False
+        values = array.ravel().tolist()
+        # A sum is finite only if all its terms are; NaN may hide from `min` and `max`.
+        inside = self.low <= min(values) and max(values) <= self.high
+        return inside and math.isfinite(sum(values))
+
+
+def _quick_of(name: str, entry: Field) -> _Quick:
+    low, high = entry.bounds
+    any_value = entry.dtype == "bool" or _holds_all(entry.dtype, low, high)
+    return _Quick(name, entry, entry.shape, np.dtype(entry.dtype), low, high, any_value)
+
+
 @dataclass(frozen=True, slots=True)
 class Schema(Mapping[str, Field]):
     """Names and fields, in order.
@@ -129,12 +160,15 @@ class Schema(Mapping[str, Field]):
     """
 
     fields: Mapping[str, Field]
+    _quick: tuple[_Quick, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.fields:
             if not name.isidentifier():
                 raise ConfigError(f"The field name {name!r} must be a plain identifier.")
         object.__setattr__(self, "fields", dict(self.fields))
+        quick = tuple(_quick_of(name, entry) for name, entry in self.fields.items())
+        object.__setattr__(self, "_quick", quick)
 
     def __getitem__(self, name: str) -> Field:
         return self.fields[name]
@@ -154,15 +188,17 @@ class Schema(Mapping[str, Field]):
         Raises:
             SchemaError: A field is missing, unknown, or not as promised.
         """
-        missing = [name for name in self.fields if name not in data]
-        unknown = [name for name in data if name not in self.fields]
-        if missing or unknown:
+        if data.keys() != self.fields.keys():
+            missing = [name for name in self.fields if name not in data]
+            unknown = [name for name in data if name not in self.fields]
             raise SchemaError(
                 f"The {what} does not fit its schema: missing {missing or 'none'}, unknown "
                 f"{unknown or 'none'}."
             )
-        for name, field in self.fields.items():
-            field.check(f"{what}.{name}", data[name])
+        for quick in self._quick:
+            array = data[quick.name]
+            if not quick.holds(array):
+                quick.field.check(f"{what}.{quick.name}", array)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON form, from which `from_json` makes an equal schema."""

@@ -163,6 +163,11 @@ class RobotEnv(gym.Env[Observation, Action]):
         self._ticks_per_step = self.rate.period_ticks(config.control_hz, "control rate")
         self.rig = SensorRig(_sensors_of_mode(config), self.rate)
         self.stage = Stage(self.rate, config.physics)
+        self._observed = {name: tuple((f"{name}{SEPARATOR}{key}", key)
+                                      for key in observable(sensor.schema))
+                          for name, sensor in self.rig.sensors.items()}  # fmt: skip
+        self._goal_schema = task.goal_schema
+        self._goals = tuple((f"goal{SEPARATOR}{key}", key) for key in observable(self._goal_schema))
         self._living = task if isinstance(task, Living) else None
         self._advance = robot.advance if isinstance(robot, Advancing) else self._tick_by_tick
         spec = robot.action_spec
@@ -170,7 +175,7 @@ class RobotEnv(gym.Env[Observation, Action]):
         spaces = {name: (s.schema, s.config.history) for name, s in self.rig.sensors.items()}
         # Gymnasium types a Dict space by any values, not by the arrays that it holds.
         self.observation_space = cast(
-            "gym.spaces.Space[Observation]", observation_space(spaces, task.goal_schema)
+            "gym.spaces.Space[Observation]", observation_space(spaces, self._goal_schema)
         )
         self.last_samples: tuple[Sample, ...] = ()
         self.last_records: tuple[TrueRecord, ...] = ()
@@ -402,20 +407,23 @@ class RobotEnv(gym.Env[Observation, Action]):
         result: Observation = {}
         for sensor, samples in self.rig.newest(self.t_ns).items():
             history = self.rig.sensors[sensor].config.history
+            if history == 1:
+                newest = samples[-1].data
+                for key, name in self._observed[sensor]:
+                    result[key] = as_observed(newest[name].copy())
+                continue
             # The first sample stands in for those before it, so that the shape never changes.
             padded = (samples[0],) * (history - len(samples)) + samples
-            for name in observable(self.rig.sensors[sensor].schema):
-                arrays = [sample.data[name] for sample in padded]
-                stacked = arrays[-1].copy() if history == 1 else np.stack(arrays)
-                result[f"{sensor}{SEPARATOR}{name}"] = as_observed(stacked)
+            for key, name in self._observed[sensor]:
+                result[key] = as_observed(np.stack([sample.data[name] for sample in padded]))
         goal = self._goal() if self.last_step is None else self.last_step.goal
-        for name in observable(self.task.goal_schema):
-            result[f"goal{SEPARATOR}{name}"] = as_observed(goal[name].copy())
+        for key, name in self._goals:
+            result[key] = as_observed(goal[name].copy())
         return result
 
     def _goal(self) -> dict[str, npt.NDArray[Any]]:
         goal = self.task.goal(self.stage, self.robot)
-        self.task.goal_schema.check(goal, "goal")
+        self._goal_schema.check(goal, "goal")
         return goal
 
     def _truth(self) -> dict[str, npt.NDArray[Any]]:

@@ -116,6 +116,10 @@ class SensorRig:
             for name, sensor in self.sensors.items()
             if sensor.scan_s > 0.0
         }
+        # What does not change from capture to capture, looked up once.
+        self._plans = tuple(self.schedules.items())
+        self._keeps = {c.name: _kept_captures(c) for c in configs}
+        self._at_link = {c.name for c in configs if _is_identity(c.link_T_sensor)}
         self._windows: dict[str, float] = {}
         for sensor in self.sensors.values():
             link = sensor.config.link
@@ -166,15 +170,21 @@ class SensorRig:
 
     def due(self, tick: int) -> tuple[str, ...]:
         """Sensors that capture at this tick."""
-        return tuple(name for name, plan in self.schedules.items() if plan.is_due(tick))
+        return tuple(
+            [
+                name
+                for name, plan in self._plans
+                if tick >= plan.phase_ticks and (tick - plan.phase_ticks) % plan.period_ticks == 0
+            ]
+        )
 
     def next_due(self, tick: int) -> int | None:
         """The first tick after this one at which a sensor captures; None without sensors."""
-        return min((_next(plan, tick) for plan in self.schedules.values()), default=None)
+        return min([_next(plan, tick) for _, plan in self._plans], default=None)
 
     def looks(self, names: Sequence[str]) -> bool:
         """Whether one of these sensors may ask for rays."""
-        return any(self.sensors[name].config.LOOKS for name in names)
+        return any(self.sensors[name].config.looks for name in names)
 
     def request(
         self,
@@ -287,10 +297,15 @@ class SensorRig:
         config = sensor.config
         link = robot.links[config.link]
         t_ns = self.rate.ns(tick)
-        active = {f.kind: f for f in config.faults if _is_active(f, t_ns)}
+        active = {f.kind: f for f in config.faults if _is_active(f, t_ns)} if config.faults else {}
         mount = config.link_T_sensor
         if "misaligned" in active:
             mount = mount @ _scaled(channel.wrong_mount, active["misaligned"].severity)
+            world_T_sensor = link.world_T_link @ mount
+        elif config.name in self._at_link:
+            world_T_sensor = link.world_T_link
+        else:
+            world_T_sensor = link.world_T_link @ mount
         track = self._tracks[config.link]
         if not track.times_s or track.times_s[-1] < tick / self.rate.hz:
             # The first capture of an episode, or a link that no scan needs tracked.
@@ -299,7 +314,7 @@ class SensorRig:
         return Capture(
             t_ns=t_ns,
             seq=channel.seq,
-            world_T_sensor=link.world_T_link @ mount,
+            world_T_sensor=world_T_sensor,
             path=SensorPath(track, mount, tick / self.rate.hz),
             link=link,
             link_T_sensor=mount,
@@ -322,7 +337,7 @@ class SensorRig:
         # Drawn for every capture, used or not, so that one option never shifts another's numbers.
         delay, chance, fault_chance = channel.timing.random(3)
         fresh = {name: frozen_array(array) for name, array in data.items()}
-        fresh = _held_back(config, channel, fresh, capture.faults)
+        fresh = _held_back(channel, fresh, capture.faults, self._keeps[config.name])
         seq, channel.seq = channel.seq, channel.seq + 1
         latency_ns = self._latency_ns.get(config.name)
         if latency_ns is None:
@@ -385,19 +400,30 @@ def _scaled(pose: Pose, severity: float) -> Pose:
     return Pose(severity * pose.position_m, turned)
 
 
+def _kept_captures(config: SensorConfig) -> int:
+    """How many captures `_held_back` needs.
+
+    Kept from the start if it will be needed: the first late capture is late by the whole time.
+    """
+    lags = any(fault.kind == "time_offset" for fault in config.faults)
+    return TIME_OFFSET_CAPTURES + 1 if lags else 1
+
+
+def _is_identity(pose: Pose) -> bool:
+    turned = pose.quaternion_xyzw.tolist() != [0.0, 0.0, 0.0, 1.0]
+    return not turned and not pose.position_m.any()
+
+
 def _held_back(
-    config: SensorConfig,
     channel: _Channel,
     fresh: dict[str, npt.NDArray[Any]],
     faults: Mapping[str, Fault],
+    keep: int,
 ) -> dict[str, npt.NDArray[Any]]:
     """Data that a `frozen` or `time_offset` fault delivers instead of the fresh one."""
     if "frozen" in faults and channel.recent:
         return dict(channel.recent[-1])
     channel.recent.append(fresh)
-    # Kept from the start if it will be needed: the first late capture is late by the whole time.
-    lags = any(fault.kind == "time_offset" for fault in config.faults)
-    keep = TIME_OFFSET_CAPTURES + 1 if lags else 1
     while len(channel.recent) > keep:
         channel.recent.popleft()
     if "time_offset" in faults:

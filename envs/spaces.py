@@ -55,7 +55,8 @@ def observation_space(sensors: Mapping[str, tuple[Schema, int]], goal: Schema) -
 
 def as_observed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """An array as an observation holds it: masks as int8, a single number as an array of one."""
-    array = np.atleast_1d(array)
+    if array.ndim == 0:
+        array = array.reshape(1)
     return array.astype(np.int8) if array.dtype == np.bool_ else array
 
 

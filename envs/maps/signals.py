@@ -33,6 +33,12 @@ def phase_at(signals: Signals, t_s: float) -> npt.NDArray[np.int32]:
     return np.asarray(signals.begin[:-1] + (ends <= inside[:, None]).sum(axis=1), dtype=np.int32)
 
 
+@lru_cache(maxsize=64)
 def states_at(signals: Signals, t_s: float) -> npt.NDArray[np.uint8]:
-    """`SignalState` of each column of each signal, (n, columns), at a simulated time."""
-    return signals.state[phase_at(signals, t_s)]
+    """`SignalState` of each column of each signal, (n, columns), at a simulated time; read-only.
+
+    Traffic, truth and lights ask for the same instants, each for itself.
+    """
+    states = signals.state[phase_at(signals, t_s)]
+    states.flags.writeable = False
+    return states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -46,14 +47,14 @@ class ActionSpec:
                 f"The action has shape {array.shape}, should be {self.low.shape}: "
                 f"({', '.join(self.names)})."
             )
-        if not np.isfinite(array).all():
+        if not all(map(math.isfinite, array.tolist())):
             bad = [name for name, value in zip(self.names, array, strict=True)
                    if not np.isfinite(value)]  # fmt: skip
             raise ConfigError(
                 f"The action is not finite in {', '.join(bad)}: {array.tolist()}. A policy that "
                 "gives NaN has usually diverged in training."
             )
-        return np.clip(array, self.low, self.high)
+        return np.minimum(np.maximum(array, self.low), self.high)
 
 
 class Robot(Protocol):

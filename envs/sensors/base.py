@@ -104,6 +104,11 @@ class SensorConfig:
 
     RIG_FAULTS: ClassVar[tuple[str, ...]] = ("frozen", "dropped", "misaligned", "time_offset")
 
+    @property
+    def looks(self) -> bool:
+        """Whether a sensor with this very config may ask for rays: its kind does, by `LOOKS`."""
+        return self.LOOKS
+
     def __post_init__(self) -> None:
         where = f"sensor {self.name!r}"
         if not isinstance(self.name, str) or not self.name.isidentifier():

@@ -32,16 +32,10 @@ from fleetloop.envs.sensors.base import (
     State,
     Surroundings,
 )
-from fleetloop.envs.sensors.geodesy import TangentPlane
+from fleetloop.envs.sensors.geodesy import TangentPlane, fix_of, place_of
 from fleetloop.envs.sensors.gnss_errors import SINGLE_POINT, GnssErrors
 from fleetloop.envs.sensors.kinematics import lever_arm, velocity_at
-from fleetloop.envs.sensors.noise import (
-    advance_gauss_markov,
-    captured_at,
-    elapsed_s,
-    no_capture_yet,
-    quantise,
-)
+from fleetloop.envs.sensors.noise import captured_at, elapsed_s, no_capture_yet, quantise
 from fleetloop.envs.sensors.satellites import (
     WORST_PDOP,
     SatelliteConfig,
@@ -79,6 +73,11 @@ class GnssConfig(SensorConfig):
     KIND: ClassVar[str] = "gnss"
     FAULTS: ClassVar[tuple[str, ...]] = ("outage", "multipath")
 
+    @property
+    def looks(self) -> bool:
+        """Only where shapes may hide satellites."""
+        return self.satellites is not None and self.satellites.hidden_by_scene
+
     errors: GnssErrors = SINGLE_POINT
     outage_every_s: float | None = None
     outage_s: float = 10.0
@@ -110,8 +109,7 @@ class Gnss:
         self.config = config
         self.schema = _schema(with_satellites=config.satellites is not None)
         self._satellites = Satellites(config.satellites) if config.satellites else None
-        looks = config.satellites is not None and config.satellites.hidden_by_scene
-        self._sky = sky_rays() if looks else None
+        self._sky = sky_rays() if config.looks else None
         errors = config.errors
         self._wander = _east_north_up(errors.wander_horizontal_m, errors.wander_vertical_m)
         self._white = _east_north_up(errors.white_horizontal_m, errors.white_vertical_m)
@@ -169,7 +167,7 @@ class Gnss:
         if "multipath" in capture.faults:
             share = max(share, capture.faults["multipath"].severity)
         offset_m = slow.offset_m + share * state["multipath_m"]
-        offset_m = offset_m + self._white * rng.standard_normal(3)
+        offset_m += self._white * rng.standard_normal(3)
         fix = self._fix(plane, capture, offset_m, rng)
         valid = slow.ok and not (state["outage"][0] or "outage" in capture.faults)
         if valid or not state["has_fix"][0]:
@@ -193,18 +191,18 @@ class Gnss:
         return self._satellites.solve(state, sight, open_sky)
 
     def _advance(self, state: State, t_ns: int, rng: np.random.Generator) -> State:
-        config, errors = self.config, self.config.errors
+        config = self.config
         dt_s = elapsed_s(t_ns, state)
-        wander, multipath = state["wander_m"], state["multipath_m"]
         outage, reflections = state["outage"], state["reflections"]
         ranges = self._satellites.advance(state, dt_s, rng) if self._satellites else {}
+        keep, kick, keep_reflected, kick_reflected = _drift(config.errors, dt_s)
         return {
             **state,
             **captured_at(t_ns),
             **ranges,
-            "wander_m": advance_gauss_markov(wander, self._wander, errors.wander_s, dt_s, rng),
-            "multipath_m": advance_gauss_markov(
-                multipath, self._multipath, errors.multipath_s, dt_s, rng
+            "wander_m": state["wander_m"] * keep + kick * rng.standard_normal(3),
+            "multipath_m": (
+                state["multipath_m"] * keep_reflected + kick_reflected * rng.standard_normal(3)
             ),
             "outage": _telegraph(outage, config.outage_every_s, config.outage_s, dt_s, rng),
             "reflections": _telegraph(
@@ -220,16 +218,16 @@ class Gnss:
         rng: np.random.Generator,
     ) -> FloatArray:
         """Latitude, longitude, altitude, and velocity east, north, up, as one array (6,)."""
-        antenna_m = capture.world_T_sensor.position_m
         # Errors are east, north, up at the receiver, which stands turned against the world's
         # origin by its distance over the Earth's radius: 1e-4 rad at 1 km, of no effect on them.
-        latitude, longitude, altitude = plane.geodetic(antenna_m + offset_m)
-        turn = plane.local_R_world(latitude, longitude)
-        velocity = turn @ velocity_at(capture.link, lever_arm(capture))
-        velocity = velocity + self._velocity * rng.standard_normal(3)
-        angles = quantise(np.array([latitude, longitude]), math.radians(self.config.angle_step_deg))
-        height = quantise(np.array([altitude]), self.config.altitude_step_m)
-        return np.concatenate([angles, height, velocity])
+        offset_m += capture.world_T_sensor.position_m
+        velocity = velocity_at(capture.link, lever_arm(capture))
+        fix = np.empty(6)
+        fix_of(plane.origin_m, plane.ecef_R_world, offset_m, velocity, fix)
+        fix[3:] += self._velocity * rng.standard_normal(3)
+        fix[:2] = quantise(fix[:2], math.radians(self.config.angle_step_deg))
+        fix[2:3] = quantise(fix[2:3], self.config.altitude_step_m)
+        return fix
 
     def _report(
         self,
@@ -240,15 +238,21 @@ class Gnss:
         *,
         valid: bool,
     ) -> dict[str, npt.NDArray[Any]]:
-        spread = np.sqrt(slow_m**2 + self._white**2 + (share * self._multipath) ** 2)
-        accuracy = np.array([math.hypot(spread[0], spread[1]), spread[2]])
+        east, north, up = (
+            math.sqrt(slow * slow + white * white + (share * reflected) * (share * reflected))
+            for slow, white, reflected in zip(
+                slow_m.tolist(), self._white.tolist(), self._multipath.tolist(), strict=True
+            )
+        )
+        position = np.empty(3)
+        place_of(plane.origin_m, plane.ecef_R_world, fix, position)
         return {
             "latitude_rad": np.array(fix[0]),
             "longitude_rad": np.array(fix[1]),
             "altitude_m": np.array(fix[2]),
-            "position_world_m": plane.world(*fix[:3].tolist()),
+            "position_world_m": position,
             "velocity_enu_m_s": fix[3:].astype(np.float32),
-            "accuracy_m": accuracy.astype(np.float32),
+            "accuracy_m": np.array([math.hypot(east, north), up], np.float32),
             "valid": np.array(valid),
         }
 
@@ -290,6 +294,25 @@ def _schema(*, with_satellites: bool) -> Schema:
             doc="Dilution of precision in three dimensions; 99.99 without a fix.",
         )  # fmt: skip
     return Schema(fields)
+
+
+@lru_cache(maxsize=64)
+def _drift(
+    errors: GnssErrors, dt_s: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """What is kept and what is drawn anew of wander and of multipath, each (3,), over a time.
+
+    See `noise.advance_gauss_markov`.
+    """
+    found = []
+    for sd, time_constant_s in (
+        (_east_north_up(errors.wander_horizontal_m, errors.wander_vertical_m), errors.wander_s),
+        (_east_north_up(errors.multipath_m, 2.0 * errors.multipath_m), errors.multipath_s),
+    ):
+        decay = np.exp(-dt_s / np.asarray(time_constant_s, np.float64))
+        found += [np.full(3, decay), sd * np.sqrt(1.0 - decay * decay)]
+    keep, kick, keep_reflected, kick_reflected = found
+    return keep, kick, keep_reflected, kick_reflected
 
 
 def _plane(surroundings: Surroundings) -> TangentPlane:

@@ -24,7 +24,7 @@ from fleetloop.core.frames import FloatArray
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
 from fleetloop.envs.sensors.imu_errors import AUTOMOTIVE, InertialErrors
-from fleetloop.envs.sensors.kinematics import mean_motion, specific_force
+from fleetloop.envs.sensors.kinematics import mean_motion, move_mount
 from fleetloop.envs.sensors.noise import (
     Channels,
     captured_at,
@@ -33,6 +33,7 @@ from fleetloop.envs.sensors.noise import (
     no_capture_yet,
 )
 from fleetloop.envs.sensors.vibration import Vibration, VibrationMode
+from fleetloop.envs.trace.jit import kernel
 
 if TYPE_CHECKING:
     from fleetloop.envs.trace.view import View
@@ -136,7 +137,7 @@ class Imu:
         """Reads both triads."""
         dt_s = elapsed_s(capture.t_ns, state)
         link = capture.link
-        force, rate = self._truth(capture, state, dt_s)
+        motion = self._truth(capture, state, dt_s)
         state = {**state, **captured_at(capture.t_ns)}
         if self.config.reading == "mean":
             state["link_twist"] = np.stack([link.twist.linear_m_s, link.twist.angular_rad_s])
@@ -144,14 +145,14 @@ class Imu:
         if self._vibration is not None:
             speed = math.sqrt(float(link.twist.linear_m_s @ link.twist.linear_m_s))
             state["vibration"] = self._vibration.advance(state["vibration"], speed, dt_s, rng)
-            shake = self._vibration.shake(state["vibration"], speed)
-            force, rate = force + shake[:3], rate + shake[3:]
+            motion += self._vibration.shake(state["vibration"], speed).reshape(2, 3)
         severity = capture.severity("bias_jump")
-        felt_force = state["accelerometer_axes"] @ force
-        felt_rate = state["gyroscope_axes"] @ rate + state["g_sensitivity"] @ force
-        force_read, changed = self._accelerometer.sample(felt_force, state, dt_s, rng, severity)
+        felt = np.empty((2, 3))
+        axes, rate_axes = state["accelerometer_axes"], state["gyroscope_axes"]
+        _feel(motion, axes, rate_axes, state["g_sensitivity"], felt)
+        force_read, changed = self._accelerometer.sample(felt[0], state, dt_s, rng, severity)
         state.update(changed)
-        rate_read, changed = self._gyroscope.sample(felt_rate, state, dt_s, rng, severity)
+        rate_read, changed = self._gyroscope.sample(felt[1], state, dt_s, rng, severity)
         state.update(changed)
         data = {
             "specific_force_m_s2": force_read.astype(np.float32),
@@ -159,11 +160,32 @@ class Imu:
         }
         return data, state
 
-    def _truth(self, capture: Capture, state: State, dt_s: float) -> tuple[FloatArray, FloatArray]:
-        """Specific force and rate of turn of the mount in sensor axes."""
+    def _truth(self, capture: Capture, state: State, dt_s: float) -> FloatArray:
+        """Specific force and rate of turn of the mount in sensor axes, (2, 3)."""
+        motion = np.empty((2, 3))
         if self.config.reading == "mean" and dt_s > 0.0:
             linear, angular = state["link_twist"]
-            return mean_motion(capture, linear, angular, state["link_quaternion"], dt_s)
-        sensor_R_world = capture.world_T_sensor.rotation.T
-        force = sensor_R_world @ specific_force(capture)
-        return np.asarray(force), np.asarray(sensor_R_world @ capture.link.twist.angular_rad_s)
+            motion[:] = mean_motion(capture, linear, angular, state["link_quaternion"], dt_s)
+            return motion
+        link, pose = capture.link, capture.world_T_sensor
+        move_mount(
+            pose.position_m, pose.quaternion_xyzw, link.world_T_link.position_m,
+            link.acceleration_m_s2, link.angular_acceleration_rad_s2, link.twist.angular_rad_s,
+            capture.surroundings.gravity_m_s2, motion,
+        )  # fmt: skip
+        return motion
+
+
+@kernel
+def _feel(
+    motion: FloatArray, axes: FloatArray, rate_axes: FloatArray, g_sensitivity: FloatArray,
+    felt: FloatArray,
+) -> None:  # fmt: skip
+    """Writes what leaning axes feel of a motion (2, 3), see the module, into `felt` (2, 3)."""
+    for i in range(3):
+        force, rate, pull = 0.0, 0.0, 0.0
+        for k in range(3):
+            force += axes[i, k] * motion[0, k]
+            rate += rate_axes[i, k] * motion[1, k]
+            pull += g_sensitivity[i, k] * motion[0, k]
+        felt[0, i], felt[1, i] = force, rate + pull

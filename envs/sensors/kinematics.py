@@ -20,7 +20,9 @@ from fleetloop.core.frames import (
     rotation_from_quaternion,
     rotation_vector_from_quaternion,
 )
+from fleetloop.envs.motion import turned
 from fleetloop.envs.sensors.base import Capture, LinkState
+from fleetloop.envs.trace.jit import kernel
 
 
 def velocity_at(link: LinkState, offset_m: FloatArray) -> FloatArray:
@@ -76,11 +78,38 @@ def mean_motion(
     return np.asarray(halfway.T @ force), np.asarray(link_R_sensor.T @ turn / dt_s)
 
 
-def specific_force(capture: Capture) -> FloatArray:
-    """What an ideal accelerometer would feel, m/s², (3,), in world axes: acceleration less gravity.
+@kernel
+def move_mount(
+    position_m: FloatArray, quaternion_xyzw: FloatArray, link_m: FloatArray,
+    acceleration_m_s2: FloatArray, angular_acceleration_rad_s2: FloatArray, rate_rad_s: FloatArray,
+    gravity_m_s2: float, motion: FloatArray,
+) -> None:  # fmt: skip
+    """Writes what ideal accelerometers and gyroscopes of a mount would feel, in its own axes.
 
-    At rest it points up with the magnitude of gravity.
+    That is its acceleration less gravity, m/s², which at rest points up with the magnitude of
+    gravity, and its rate of turn, rad/s.
+
+    Args:
+        position_m, quaternion_xyzw: Of the mount, world.
+        link_m: Origin of the link that carries it, world.
+        acceleration_m_s2, angular_acceleration_rad_s2, rate_rad_s: Of the link, world axes.
+        gravity_m_s2: Along world z.
+        motion: (2, 3) written.
     """
-    acceleration = acceleration_at(capture.link, lever_arm(capture))
-    acceleration[2] += capture.surroundings.gravity_m_s2
-    return acceleration
+    arm, swing, force = np.empty(3), np.empty(3), np.empty(3)
+    back = np.empty(4)
+    w, dw = rate_rad_s, angular_acceleration_rad_s2
+    for i in range(3):
+        arm[i] = position_m[i] - link_m[i]
+        back[i] = -quaternion_xyzw[i]
+    back[3] = quaternion_xyzw[3]
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        swing[i] = w[j] * arm[k] - w[k] * arm[j]
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        force[i] = acceleration_m_s2[i] + (dw[j] * arm[k] - dw[k] * arm[j])
+        force[i] += w[j] * swing[k] - w[k] * swing[j]
+    force[2] += gravity_m_s2
+    turned(back, force, motion[0])
+    turned(back, w, motion[1])

@@ -22,10 +22,14 @@ from fleetloop.core.frames import FloatArray
 from fleetloop.core.spec import Field, Schema
 from fleetloop.envs.sensors.base import Buffers, Capture, Modality, SensorConfig, State
 from fleetloop.envs.sensors.joints import check_joints, joint_indices
-from fleetloop.envs.sensors.noise import captured_at, elapsed_s, no_capture_yet, quantise
+from fleetloop.envs.sensors.noise import captured_at, elapsed_s, no_capture_yet
+from fleetloop.envs.trace.jit import inline, kernel
 
 if TYPE_CHECKING:
     from fleetloop.envs.trace.view import View
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN202
 
 IntArray = npt.NDArray[np.int64]
 
@@ -146,86 +150,110 @@ class WheelSpeed:
         """
         config = self.config
         which = joint_indices(capture.robot, config.joints, config.name)
-        per_rad = config.teeth / (2.0 * math.pi)
+        dt_s = elapsed_s(capture.t_ns, state)
+        dead = math.ceil(which.size * capture.severity("dead_wheel"))
+        reals, whole = np.empty((5, which.size)), np.empty((4, which.size), np.int64)
+        _read_rings(
+            which, capture.robot.joint_position_rad, capture.robot.joint_velocity_rad_s,
+            state["phase"], state["tooth_error"], state["radius_m"], state["dies_as"], dead,
+            config.radius_m, config.teeth / (2.0 * math.pi), capture.t_ns * 1e-9, dt_s,
+            config.standstill_s, config.method == "count",
+            state["missed"], state["ring"], state["tooth_s"], state["speed"],
+            state["passed"], state["first_passed"], state["tooth"], reals, whole,
+            config.pulse_m, config.step_m_s,
+        )  # fmt: skip
+        missed, ring, tooth_s, rate, speed = reals
+        passed, first_passed, tooth, pulses = whole
+        state = {
+            **state, **captured_at(capture.t_ns), "missed": missed, "ring": ring,
+            "tooth_s": tooth_s, "speed": rate, "passed": passed, "first_passed": first_passed,
+            "tooth": tooth,
+        }  # fmt: skip
+        return {"speed_m_s": speed.astype(np.float32), "pulses": pulses}, state
+
+
+@kernel
+def _read_rings(
+    which: npt.NDArray[np.intp], position: FloatArray, velocity: FloatArray, phase: FloatArray,
+    error: FloatArray, radius: FloatArray, dies_as: IntArray, dead: int, nominal_m: float,
+    per_rad: float, now_s: float, dt_s: float, standstill_s: float, counts: bool,
+    missed: FloatArray, ring_before: FloatArray, tooth_s_before: FloatArray,
+    speed_before: FloatArray, passed_before: IntArray, first_before: IntArray,
+    tooth_before: IntArray, reals: FloatArray, whole: IntArray, pulse_m: float, step_m_s: float,
+) -> None:  # fmt: skip
+    """Reads all rings.
+
+    Args:
+        which: (n,) joints of the wheels.
+        position, velocity: Of the robot's joints, rad and rad/s.
+        phase, error, radius, dies_as: As `initial_state` drew them.
+        dead: How many pick-ups are silent.
+        nominal_m, per_rad, pulse_m, step_m_s, standstill_s, counts: As configured.
+        now_s: Time.
+        dt_s: Since the last capture; 0 at the first one.
+        missed, ring_before, tooth_s_before, speed_before, passed_before, first_before,
+            tooth_before: The state.
+        reals: (5, n) written: missed, ring, tooth_s, speed in pitches per second, speed read.
+        whole: (4, n) written: passed, first_passed, tooth, pulses.
+    """
+    for i in range(len(which)):
         # The ring's angle in pitches. A worn wheel turns faster for the same way; since it is the
         # angle that is given, that wear shows as an error of the angle.
-        worn = state["radius_m"] / config.radius_m
-        ring = capture.robot.joint_position_rad[which] * per_rad * worn + state["phase"]
-        dt_s = elapsed_s(capture.t_ns, state)
-        dead = state["dies_as"] < math.ceil(ring.size * capture.severity("dead_wheel"))
+        worn = radius[i] / nominal_m
+        ring = position[which[i]] * per_rad * worn + phase[i]
+        silent = dies_as[i] < dead
         # A dead pick-up sees its ring stand still, and goes on from there when it lives again.
-        missed = np.where(dead & (dt_s > 0.0), ring - state["ring"], state["missed"])
-        ring = ring - missed
-        passed = _teeth_passed(ring, state["tooth_error"])
+        lost = ring - ring_before[i] if silent and dt_s > 0.0 else missed[i]
+        ring = ring - lost
+        passed = _passed(ring, error[i])
         if dt_s > 0.0:
-            changed = self._go_on(state, ring, passed, capture.t_ns * 1e-9, dt_s)
+            first = first_before[i]
+            tooth, tooth_s, speed = _go_on(
+                ring, passed, error[i], now_s, dt_s, standstill_s, counts, ring_before[i],
+                passed_before[i], tooth_before[i], tooth_s_before[i], speed_before[i],
+            )  # fmt: skip
         else:
-            rate = capture.robot.joint_velocity_rad_s[which] * per_rad * worn * ~dead
-            changed = _begin(ring, passed, rate, capture.t_ns * 1e-9, config.standstill_s)
-        state = {**state, **captured_at(capture.t_ns), **changed, "missed": missed}
-        speed = quantise(state["speed"] * config.pulse_m, config.step_m_s)
-        data: dict[str, npt.NDArray[Any]] = {
-            "speed_m_s": speed.astype(np.float32),
-            "pulses": passed - state["first_passed"],
-        }
-        return data, state
-
-    def _go_on(
-        self, state: State, ring: FloatArray, passed: IntArray, now_s: float, dt_s: float
-    ) -> State:
-        """Speeds, in pitches per second, from the teeth since the last capture."""
-        before, last = state["ring"], state["passed"]
-        moved = passed != last
-        # Forwards the last tooth to pass is `passed`; backwards it is the one above it.
-        newest = np.where(passed > last, passed, passed + 1)
-        tooth = np.where(moved, newest, state["tooth"])
-        place = _tooth_place(tooth, state["tooth_error"])
-        way = np.where(moved, ring - before, 1.0)
-        when_s = now_s - dt_s + (place - before) / way * dt_s
-        tooth_s = np.where(moved, when_s, state["tooth_s"])
-        if self.config.method == "count":
-            speed = (passed - last) / dt_s
-        else:
-            since = np.maximum(np.where(moved, tooth_s - state["tooth_s"], 1.0), 1e-9)
-            silence = np.maximum(now_s - tooth_s, 1e-9)
-            held = np.clip(state["speed"], -1.0 / silence, 1.0 / silence)
-            held = np.where(silence > self.config.standstill_s, 0.0, held)
-            speed = np.where(moved, (tooth - state["tooth"]) / since, held)
-        return {
-            "ring": ring,
-            "passed": passed,
-            "tooth": tooth,
-            "tooth_s": tooth_s,
-            "speed": np.asarray(speed),
-        }
+            # As of a sensor that has run before at the present speed.
+            first = passed
+            rate = 0.0 if silent else velocity[which[i]] * per_rad * worn
+            moving = abs(rate) > 1.0 / standstill_s
+            tooth = passed + 1 if rate < 0.0 else passed
+            tooth_s = now_s - ((ring - tooth) / rate if moving else standstill_s)
+            speed = rate if moving else 0.0
+        reals[0, i], reals[1, i], reals[2, i], reals[3, i] = lost, ring, tooth_s, speed
+        read = speed * pulse_m
+        reals[4, i] = np.rint(read / step_m_s) * step_m_s if step_m_s > 0.0 else read
+        whole[0, i], whole[1, i], whole[2, i], whole[3, i] = passed, first, tooth, passed - first
 
 
-def _begin(
-    ring: FloatArray, passed: IntArray, rate: FloatArray, now_s: float, standstill_s: float
-) -> State:
-    """The first capture, as of a sensor that has run before at the present speed."""
-    tooth = np.where(rate < 0.0, passed + 1, passed)
-    slowest = 1.0 / standstill_s
-    moving = np.abs(rate) > slowest
-    since = np.where(moving, (ring - tooth) / np.where(moving, rate, 1.0), standstill_s)
-    return {
-        "ring": ring,
-        "passed": passed,
-        "first_passed": passed,
-        "tooth": tooth,
-        "tooth_s": now_s - since,
-        "speed": np.where(moving, rate, 0.0),
-    }
+@inline
+def _go_on(
+    ring, passed, error, now_s, dt_s, standstill_s, counts, ring_before, last, tooth, tooth_s, speed
+):
+    """Newest tooth, its time, and speed in pitches per second, from the teeth since a capture."""
+    rate = (passed - last) / dt_s
+    if passed == last:
+        silence = max(now_s - tooth_s, 1e-9)
+        held = min(max(speed, -1.0 / silence), 1.0 / silence)
+        return tooth, tooth_s, rate if counts else (0.0 if silence > standstill_s else held)
+    # Forwards the last tooth to pass is `passed`; backwards it is the one above it.
+    newest = passed if passed > last else passed + 1
+    way = ring - ring_before
+    when_s = now_s - dt_s + (_tooth_place(newest, error) - ring_before) / way * dt_s
+    since = max(when_s - tooth_s, 1e-9)
+    return newest, when_s, rate if counts else (newest - tooth) / since
 
 
-def _tooth_place(tooth: IntArray, error: FloatArray) -> FloatArray:
-    """Where on the ring the given teeth sit, in pitches, (n,)."""
-    return np.asarray(tooth + error[np.arange(tooth.size), tooth % error.shape[1]])
+@inline
+def _tooth_place(tooth, error):
+    """Where on the ring a tooth sits, in pitches."""
+    return tooth + error[tooth % len(error)]
 
 
-def _teeth_passed(ring: FloatArray, error: FloatArray) -> IntArray:
-    """Number of the highest tooth at or below the pick-up, (n,)."""
-    near = np.floor(ring).astype(np.int64)
-    below = ring < _tooth_place(near, error)
-    above = ring >= _tooth_place(near + 1, error)
-    return np.asarray(near - below + above, np.int64)
+@inline
+def _passed(ring, error):
+    """Number of the highest tooth at or below the pick-up."""
+    near = np.int64(np.floor(ring))
+    if ring < _tooth_place(near, error):
+        return near - 1
+    return near + 1 if ring >= _tooth_place(near + 1, error) else near

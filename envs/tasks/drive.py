@@ -190,13 +190,12 @@ class Drive:
         self.sight.refresh(robot, self._tally)
         route, here = self.route, self._tally.here_m
         spacing = self.config.waypoint_spacing_m
-        rows = [route.row_at(here + spacing * (n + 1)) for n in range(WAYPOINTS)]
         command = np.zeros(len(COMMANDS), dtype=np.float32)
         command[route.command[self.sight.row]] = 1.0
         to_go = np.array([route.length_m - here], dtype=np.float32)
         return {
-            "route_m": self.sight.in_base(route.xyz_m[rows, :2]).astype(np.float32),
-            "speed_limit_m_s": route.limit_m_s[self.sight.row][None].astype(np.float32),
+            "route_m": self.sight.way_ahead(here + spacing, spacing, WAYPOINTS),
+            "speed_limit_m_s": np.array([route.limit_m_s[self.sight.row]], dtype=np.float32),
             "distance_to_go_m": to_go,
             "command": command,
         }

@@ -123,3 +123,87 @@ def find_lead(
         if gap < best:
             best, speed, there = gap, actor[k, 3] * np.cos(turn), True
     return best, speed, there
+
+
+@kernel
+def find_on_line(
+    xyz: Floats, heading: Floats, first: int, last: int, x: float, y: float
+) -> tuple[float, float, int]:
+    """Nearest row of a part of a line; how far a place is beyond it, and to its left.
+
+    Args:
+        xyz, heading: (n, 3) and (n,) of the line.
+        first, last: Rows that are searched.
+        x, y: The place.
+    """
+    row, least = first, np.inf
+    for i in range(first, last):
+        dx, dy = x - xyz[i, 0], y - xyz[i, 1]
+        if dx * dx + dy * dy < least:
+            row, least = i, dx * dx + dy * dy
+    cosine, sine = np.cos(heading[row]), np.sin(heading[row])
+    gap_x, gap_y = x - xyz[row, 0], y - xyz[row, 1]
+    return gap_x * cosine + gap_y * sine, -gap_x * sine + gap_y * cosine, row
+
+
+@kernel
+def see_points(
+    xyz: Floats, first_m: float, spacing_m: float, step_m: float, x: float, y: float,
+    cosine: float, sine: float, out: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Writes places of a line (n, 3), evenly apart, as seen from a car.
+
+    Args:
+        xyz, step_m: The line, and how far apart its rows are.
+        first_m, spacing_m: Along it.
+        x, y, cosine, sine: Of the car.
+        out: (k, 2) written.
+    """
+    for k in range(len(out)):
+        at = (first_m + spacing_m * k) / step_m
+        row = min(max(int(np.rint(at)), 0), len(xyz) - 1)
+        dx, dy = xyz[row, 0] - x, xyz[row, 1] - y
+        out[k, 0], out[k, 1] = cosine * dx + sine * dy, cosine * dy - sine * dx
+
+
+@kernel
+def find_walker_on(
+    line: Floats, s: Floats, begin: float, end: float, wide: float, steps_on: float,
+    bodies: Floats, present: npt.NDArray[np.bool_], person: float,
+) -> bool:  # fmt: skip
+    """Whether somebody on foot is on a crossing between two places, or steps onto it now.
+
+    Args:
+        line, s: (p, 2) and (p,) of the crossing.
+        begin, end: Where its road is.
+        wide: Further aside nobody is on it.
+        steps_on: Who walks is counted so far before the kerb; who waits there is not.
+        bodies, present: See `drive_truth`.
+        person: Their kind.
+    """
+    for body in range(len(bodies)):
+        if not present[body] or bodies[body, 6] != person:
+            continue
+        near, least = 0, np.inf
+        for i in range(len(line)):
+            dx, dy = bodies[body, 0] - line[i, 0], bodies[body, 1] - line[i, 1]
+            if dx * dx + dy * dy < least:
+                near, least = i, dx * dx + dy * dy
+        margin = steps_on if bodies[body, 3] > 0.3 else 0.0
+        if begin - margin < s[near] < end + margin and least < wide * wide:
+            return True
+    return False
+
+
+@kernel
+def note_walkers(states: Floats, out: Floats) -> None:
+    """Writes x, y, course and speed (n, 4) of people from their states (n, 7).
+
+    Where somebody goes is told by the velocity, not by where the nose points.
+    """
+    for i in range(len(states)):
+        vx, vy = states[i, 3], states[i, 4]
+        speed = np.hypot(vx, vy)
+        out[i, 0], out[i, 1] = states[i, 0], states[i, 1]
+        out[i, 2] = np.arctan2(vy, vx) if speed > 0.05 else states[i, 5]
+        out[i, 3] = speed

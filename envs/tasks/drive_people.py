@@ -12,6 +12,7 @@ from fleetloop.core.frames import Pose
 from fleetloop.envs.props.gait import Crowd
 from fleetloop.envs.props.people import key_points_m, named, outfit_of, person_looks
 from fleetloop.envs.stage import Stage
+from fleetloop.envs.tasks.drive_eyes import note_walkers
 from fleetloop.envs.traffic.traffic import Traffic
 from fleetloop.envs.troupe import Troupe
 
@@ -95,11 +96,9 @@ class PeopleActors:
 
     def motion(self) -> Floats:
         """Everybody at the end of the step (n, 4): x, y, where they go, and how fast."""
-        x, y, _, vx, vy, heading, _ = self.states[1].T
-        # Where somebody goes is told by the velocity, not by where the nose points.
-        speed = np.hypot(vx, vy)
-        course = np.where(speed > 0.05, np.arctan2(vy, vx), heading)
-        return np.stack([x, y, course, speed], axis=1)
+        found = np.empty((len(self.states[1]), 4))
+        note_walkers(self.states[1], found)
+        return found
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies where everybody is."""

@@ -19,6 +19,7 @@ from fleetloop.envs.maps.ground_raster import ground_raster
 from fleetloop.envs.maps.kinds import Control, Turn
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.maps.routing import CHANGE_LEFT, FOLLOW, Route, Router
+from fleetloop.envs.tasks.drive_eyes import find_on_line
 from fleetloop.envs.traffic.arrays import roadway_of
 
 Floats = npt.NDArray[np.float64]
@@ -92,16 +93,8 @@ class DriveRoute:
         """
         first = max(int((near_m - 6.0) / STEP_M), 0)
         last = min(first + int(26.0 / STEP_M), len(self.xyz_m) - 1)
-        dx, dy = x_m - self.xyz_m[first:last, 0], y_m - self.xyz_m[first:last, 1]
-        row = first + int(np.argmin(dx * dx + dy * dy))
-        cosine, sine = np.cos(self.heading_rad[row]), np.sin(self.heading_rad[row])
-        gap_x, gap_y = x_m - self.xyz_m[row, 0], y_m - self.xyz_m[row, 1]
-        along = gap_x * cosine + gap_y * sine
-        return row * STEP_M + float(along), float(-gap_x * sine + gap_y * cosine), row
-
-    def row_at(self, s_m: float) -> int:
-        """The row nearest to a place."""
-        return int(min(max(round(s_m / STEP_M), 0), len(self.xyz_m) - 1))
+        along, aside, row = find_on_line(self.xyz_m, self.heading_rad, first, last, x_m, y_m)
+        return row * STEP_M + along, aside, row
 
 
 @lru_cache(maxsize=8)

@@ -10,14 +10,14 @@ import numpy.typing as npt
 from fleetloop.envs.maps.ground_raster import Cover
 from fleetloop.envs.robots.base import Robot
 from fleetloop.envs.sensors.base import LinkState
+from fleetloop.envs.tasks.drive_eyes import see_points
 from fleetloop.envs.tasks.drive_referee import Scene2d, Tally
-from fleetloop.envs.tasks.drive_route import DriveRoute
+from fleetloop.envs.tasks.drive_route import STEP_M, DriveRoute
 from fleetloop.envs.tasks.drive_truth import (
     Viewpoint,
     actor_truth,
     coming_gates,
     gate_truth,
-    into_base,
     lead_truth,
     nearest_actors,
     path_truth,
@@ -27,6 +27,7 @@ from fleetloop.envs.tasks.drive_world import DriveWorld
 Floats = npt.NDArray[np.float64]
 
 _NEAR_M, _AROUND_M = 9.0, 20.0
+_AHEAD = np.array([1.0, 0.0, 0.0])
 _AGAINST_RAD = 2.1
 
 
@@ -62,14 +63,20 @@ class Sight:
         self._link: LinkState | None = None
         self._truth: dict[str, npt.NDArray[Any]] = {}
         self._lead = (0.0, 0.0, False)
+        self._coming: list[int] = []
         self._bodies = np.zeros((0, 7))
         self._present = np.zeros(0, dtype=np.bool_)
         self._stale = True
         self._around: tuple[Floats, Floats] | None = None
 
-    def in_base(self, points_m: Floats) -> Floats:
-        """Points (n, 2) of the world in the frame of the base."""
-        return into_base(points_m, self._base)
+    def way_ahead(self, first_m: float, spacing_m: float, count: int) -> npt.NDArray[np.float32]:
+        """Places of the route from one on, (count, 2), in the frame of the base."""
+        base, points = self._base, np.empty((count, 2), np.float32)
+        see_points(
+            self._route.xyz_m, first_m, spacing_m, STEP_M, base.x_m, base.y_m, base.cosine,
+            base.sine, points,
+        )  # fmt: skip
+        return points
 
     @property
     def link(self) -> LinkState:
@@ -103,12 +110,14 @@ class Sight:
             self._truth["path_m"], self._truth["actor"], self._truth["actor_valid"],
             self.outline.nose_x_m, self.outline.half_width_m,
         )  # fmt: skip
+        front_m = tally.here_m + self.outline.nose_x_m
+        self._coming = coming_gates(self._route.gates, front_m)
         self._truth |= gate_truth(
-            self._route.gates, tally.here_m + self.outline.nose_x_m, self._world.signal_states,
-            tally.stopped, self._busy(tally.here_m),
+            self._route.gates, self._coming, front_m, self._world.signal_states,
+            tally.stopped, self._busy(),
         )  # fmt: skip
         heading = base.yaw_rad - float(self._route.heading_rad[self.row])
-        forward = pose.transform_vectors(np.array([1.0, 0.0, 0.0]))
+        forward = pose.transform_vectors(_AHEAD)
         self._truth |= {
             "speed_m_s": np.array(float(forward @ link.twist.linear_m_s)),
             "accel_m_s2": np.array(float(forward @ link.acceleration_m_s2)),
@@ -164,17 +173,14 @@ class Sight:
         turn = float(place.heading_rad[0]) - yaw_rad
         return abs((turn + np.pi) % (2.0 * np.pi) - np.pi) > _AGAINST_RAD
 
-    def _busy(self, here_m: float) -> npt.NDArray[np.bool_]:
+    def _busy(self) -> npt.NDArray[np.bool_]:
         """Which crossings of the route have people on them, or about to step on them."""
         gates = self._route.gates
         busy = np.zeros(len(gates), dtype=np.bool_)
-        people = self._present & (self._bodies[:, 6] == 1.0)
-        if not people.any():
-            return busy
         # Those that come next are told, and no others.
-        for row in coming_gates(gates, here_m + self.outline.nose_x_m):
+        for row in self._coming:
             if gates[row].crossing:
-                busy[row] = self._world.crossing_busy(gates[row].link, self._bodies[people])
+                busy[row] = self._world.crossing_busy(gates[row].link, self._bodies, self._present)
         return busy
 
     def _fixed_near(self, here_m: Floats) -> Floats:

@@ -71,15 +71,6 @@ def path_truth(route: DriveRoute, row: int, base: Viewpoint) -> dict[str, npt.ND
     }
 
 
-def into_base(points_m: Floats, base: Viewpoint) -> Floats:
-    """Points (..., 2) of the world, seen from above in the frame of the base."""
-    x, y = points_m[..., 0] - base.x_m, points_m[..., 1] - base.y_m
-    out = np.empty(points_m.shape)
-    out[..., 0] = base.cosine * x + base.sine * y
-    out[..., 1] = base.cosine * y - base.sine * x
-    return out
-
-
 def nearest_actors(
     bodies: Floats, present: npt.NDArray[np.bool_], base: Viewpoint
 ) -> npt.NDArray[np.int64]:
@@ -146,6 +137,7 @@ def coming_gates(gates: tuple[Gate, ...], front_m: float) -> list[int]:
 
 def gate_truth(
     gates: tuple[Gate, ...],
+    coming: list[int],
     front_m: float,
     states: npt.NDArray[np.uint8],
     stopped: npt.NDArray[np.bool_],
@@ -160,6 +152,7 @@ def gate_truth(
 
     Args:
         gates: Of the route.
+        coming: Which to tell, from `coming_gates`.
         front_m: Of the car, along the route.
         states: What signals show, from `states_at`.
         stopped, busy: (len(gates),).
@@ -167,7 +160,7 @@ def gate_truth(
     found = np.zeros((GATES, 6))
     valid = np.zeros(GATES, dtype=np.bool_)
     told = np.zeros((2, GATES), dtype=np.bool_)
-    for place, row in enumerate(coming_gates(gates, front_m)):
+    for place, row in enumerate(coming):
         gate = gates[row]
         shown = -1.0
         if gate.signal >= 0:

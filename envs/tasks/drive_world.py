@@ -25,6 +25,7 @@ from fleetloop.envs.stage import Stage
 from fleetloop.envs.tasks.drive_actors import VehicleActors
 from fleetloop.envs.tasks.drive_blockers import add_blockers, behind_blockers
 from fleetloop.envs.tasks.drive_config import DriveConfig
+from fleetloop.envs.tasks.drive_eyes import find_walker_on
 from fleetloop.envs.tasks.drive_future import STEP_S, STEPS, futures
 from fleetloop.envs.tasks.drive_lamps import night_lamps
 from fleetloop.envs.tasks.drive_parked import add_parked, parked_obstacles
@@ -228,17 +229,15 @@ class DriveWorld:
         )
         return int(raster.cover[i, j])
 
-    def crossing_busy(self, crossing: int, people: Floats) -> bool:
-        """Whether one of some people (n, 7) is on the road at a crossing, or steps onto it now."""
+    def crossing_busy(self, crossing: int, bodies: Floats, present: npt.NDArray[np.bool_]) -> bool:
+        """Whether somebody on foot is on the road at a crossing, or steps onto it now.
+
+        Args:
+            crossing: Row of the map's crossings.
+            bodies, present: From `bodies`.
+        """
         line, s, begin, end, wide = _crossing(self.network, crossing)
-        gap = people[:, None, :2] - line[None]
-        away = (gap * gap).sum(axis=2)
-        near = away.argmin(axis=1)
-        beside = away[np.arange(len(near)), near]
-        # Who walks is counted half a metre before the kerb; who waits there is not.
-        margin = np.where(people[:, 3] > 0.3, STEPS_ON_M, 0.0)
-        on = (s[near] > begin - margin) & (s[near] < end + margin)
-        return bool((on & (beside < wide * wide)).any())
+        return find_walker_on(line, s, begin, end, wide, STEPS_ON_M, bodies, present, PERSON)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies all that changes."""

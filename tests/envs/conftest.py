@@ -86,7 +86,7 @@ class Watched:
     def views(self, capture, state, rng):
         views = self._call("views", rng, capture, state)
         # The rig hands a sensor that does not look a world whose looks were not moved.
-        assert self.config.LOOKS or not views, "it asks for rays, but its LOOKS is False"
+        assert self.config.looks or not views, "it asks for rays, but says that it does not"
         return views
 
     def measure(self, capture, traced, state, rng):

@@ -73,7 +73,7 @@ def test_routes_stay_on_drive_lanes(network, routes):
 def test_a_place_on_the_line_is_found_where_it_is(routes):
     route = routes[0]
     for s in np.arange(5.0, route.length_m - 5.0, 17.3):
-        row = route.row_at(s)
+        row = round(s / STEP_M)
         heading = route.heading_rad[row]
         x, y = route.xyz_m[row, :2] + 0.7 * np.array([-np.sin(heading), np.cos(heading)])
         here, offset, _ = route.locate(x, y, s - 2.0)

@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 
 from fleetloop.core.frames import Pose
+from fleetloop.envs.tasks.drive_eyes import (
+    find_on_line,
+    find_walker_on,
+    note_walkers,
+    see_points,
+)
 from fleetloop.envs.tasks.drive_future import STEPS
 from fleetloop.envs.tasks.drive_route import DriveRoute, Gate
 from fleetloop.envs.tasks.drive_truth import (
@@ -18,7 +24,6 @@ from fleetloop.envs.tasks.drive_truth import (
     Viewpoint,
     actor_truth,
     coming_gates,
-    into_base,
     lead_truth,
     nearest_actors,
     path_truth,
@@ -33,6 +38,11 @@ def rng():
 def viewpoint(rng):
     x, y = rng.uniform(-50.0, 50.0, 2)
     return Viewpoint.of(Pose.of(float(x), float(y), 0.0, yaw_rad=float(rng.uniform(-3.0, 3.0))))
+
+
+def into_base(points_m, base):
+    x, y = points_m[..., 0] - base.x_m, points_m[..., 1] - base.y_m
+    return np.stack([base.cosine * x + base.sine * y, base.cosine * y - base.sine * x], axis=-1)
 
 
 def crowd(rng, count):
@@ -144,3 +154,57 @@ def test_gates_are_told_in_the_order_of_their_lines_until_they_are_passed():
     assert coming_gates(gates, 22.0) == [1, 0, 4]
     assert coming_gates(gates, 200.0) == []
     assert len(coming_gates(gates, 0.0)) == GATES
+
+
+def a_line(rng, count=60):
+    turn = np.cumsum(rng.normal(0.0, 0.05, count))
+    xy = np.cumsum(0.5 * np.stack([np.cos(turn), np.sin(turn)], axis=1), axis=0)
+    return np.column_stack([xy, np.zeros(count)]), turn
+
+
+def test_a_place_is_told_along_and_beside_the_nearest_row_of_a_line(rng):
+    xyz, heading = a_line(rng)
+    for _ in range(20):
+        x, y = rng.uniform(-5.0, 25.0, 2)
+        along, aside, row = find_on_line(xyz, heading, 10, 50, x, y)
+        gap = np.array([x, y]) - xyz[10:50, :2]
+        assert row == 10 + np.argmin((gap**2).sum(axis=1))
+        forward = np.array([np.cos(heading[row]), np.sin(heading[row])])
+        assert along == pytest.approx(gap[row - 10] @ forward)
+        assert aside == pytest.approx(gap[row - 10] @ [-forward[1], forward[0]])
+
+
+def test_way_points_are_rows_of_the_line_and_the_last_one_beyond_its_end(rng):
+    xyz, _ = a_line(rng)
+    base = viewpoint(rng)
+    told = np.empty((8, 2), np.float32)
+    see_points(xyz, 21.3, 2.0, 0.5, base.x_m, base.y_m, base.cosine, base.sine, told)
+    rows = np.minimum(np.rint((21.3 + 2.0 * np.arange(8)) / 0.5).astype(int), len(xyz) - 1)
+    np.testing.assert_allclose(told, into_base(xyz[rows, :2], base), rtol=1e-5)
+
+
+def test_a_crossing_is_busy_with_who_is_on_its_road_or_walks_onto_it():
+    line = np.stack([np.linspace(0.0, 12.0, 25), np.zeros(25)], axis=1)
+    s = line[:, 0].copy()
+
+    def busy(x, y, speed, kind=1.0, there=True):
+        body = np.array([[x, y, 0.0, speed, 0.5, 0.5, kind]])
+        return find_walker_on(line, s, 3.0, 9.0, 2.0, 0.6, body, np.array([there]), 1.0)
+
+    assert busy(6.0, 1.5, 0.0)
+    assert not busy(6.0, 2.5, 0.0), "beside the crossing"
+    assert not busy(2.6, 0.0, 0.0), "waits at the kerb"
+    assert busy(2.6, 0.0, 1.0), "about to step on it"
+    assert not busy(6.0, 0.0, 1.0, kind=0.0), "a vehicle"
+    assert not busy(6.0, 0.0, 1.0, there=False)
+
+
+def test_people_go_where_their_velocity_points_and_who_stands_looks_somewhere(rng):
+    states = rng.normal(size=(9, 7))
+    states[:3, 3:5] = 0.0
+    told = np.empty((9, 4))
+    note_walkers(states, told)
+    np.testing.assert_array_equal(told[:, :2], states[:, :2])
+    np.testing.assert_array_equal(told[:3, 2], states[:3, 5])
+    np.testing.assert_allclose(told[3:, 2], np.arctan2(states[3:, 4], states[3:, 3]))
+    np.testing.assert_allclose(told[:, 3], np.hypot(states[:, 3], states[:, 4]))

@@ -48,7 +48,8 @@ def geodetic_from_ecef(ecef_m: FloatArray) -> tuple[float, float, float]:
 @kernel
 def _geodetic(x_m: float, y_m: float, z_m: float) -> tuple[float, float, float]:
     """See `geodetic_from_ecef`."""
-    return _bowring(x_m, y_m, z_m)
+    found: tuple[float, float, float] = _bowring(x_m, y_m, z_m)
+    return found
 
 
 @inline

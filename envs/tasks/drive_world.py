@@ -17,7 +17,7 @@ from fleetloop.envs.maps.ground_raster import frictions, ground_raster
 from fleetloop.envs.maps.locate import LaneIndex
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.maps.obstacles import obstacles_of
-from fleetloop.envs.maps.scenery.build import fill_scene
+from fleetloop.envs.maps.scenery.build import filled_scene
 from fleetloop.envs.maps.scenery.lights import SignalLights
 from fleetloop.envs.maps.signals import states_at
 from fleetloop.envs.sensors.base import LinkState
@@ -111,7 +111,7 @@ class DriveWorld:
         blockers: Floats,
     ) -> None:
         self.network, self.weather = network, weather
-        fill_scene(stage.scene, network)
+        stage.scene = filled_scene(network)
         stage.scene.light = weather.light
         raster = ground_raster(network)._replace(friction=frictions(weather.grip))
         stage.ground = self._ground = RasterGround(raster)

@@ -130,6 +130,12 @@ class MaterialTable:
     _row_of: dict[Material, int] = field(default_factory=lambda: {Material(): 0})
     _arrays: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
+    def copy(self) -> MaterialTable:
+        """An independent table with the same rows."""
+        return MaterialTable(
+            self.textures.copy(), list(self._materials), dict(self._row_of), dict(self._arrays)
+        )
+
     def add(self, material: Material) -> int:
         """Returns the row of a material, adding it if it is new."""
         row = self._row_of.get(material)

@@ -29,6 +29,14 @@ class MeshStore:
         self._free: list[int] = []  # a heap of numbers that were given back
         self._arrays: MeshArrays | None = None
 
+    def copy(self) -> MeshStore:
+        """An independent store of the same meshes; meshes and arrays are shared."""
+        made = MeshStore()
+        made._meshes, made._uses = list(self._meshes), list(self._uses)
+        made._numbers, made._free = dict(self._numbers), list(self._free)
+        made._arrays = self._arrays
+        return made
+
     def acquire(self, mesh: Mesh) -> int:
         """Returns the number of a mesh and counts one more use of it."""
         number = self._numbers.get(id(mesh))

@@ -61,6 +61,10 @@ class Rows:
             *(np.zeros((capacity, width), np.float64) for width in (4, 3, 4, 3, 3, 3, 4)),
         )
 
+    def copy(self) -> Rows:
+        """Independent rows."""
+        return Rows(*(getattr(self, column.name).copy() for column in fields(self)))
+
     def grown(self, count: int) -> Rows:
         """These rows with room for at least `count`; doubling keeps adding many linear."""
         capacity = len(self.integers)

@@ -77,6 +77,10 @@ class TexturePool:
     )
     _row_of: dict[Texture, int] = field(default_factory=dict)
 
+    def copy(self) -> TexturePool:
+        """An independent pool with the same textures; their texels are shared."""
+        return TexturePool(self.texels, self.meta, dict(self._row_of))
+
     def add(self, texture: Texture) -> int:
         """Returns the first row of a texture in `meta`, adding it if it is new."""
         row = self._row_of.get(texture)

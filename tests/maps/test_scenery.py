@@ -7,7 +7,7 @@ import pytest
 
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.maps.kinds import HeadKind, LaneKind, SignalState
-from fleetloop.envs.maps.scenery.build import fill_scene, scenery_of
+from fleetloop.envs.maps.scenery.build import fill_scene, filled_scene, scenery_of
 from fleetloop.envs.maps.scenery.lights import SignalLights, shown
 from fleetloop.envs.maps.scenery.shapes import ball, box, prism
 from fleetloop.envs.maps.signals import states_at
@@ -15,8 +15,9 @@ from fleetloop.envs.maps.strips import ears
 from fleetloop.envs.maps.town.config import TownConfig
 from fleetloop.envs.maps.town.source import TOWN
 from fleetloop.envs.trace.look import sweep
+from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.scene import Scene
-from fleetloop.envs.trace.shapes import Mesh
+from fleetloop.envs.trace.shapes import Mesh, Sphere
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,24 @@ def test_scenes_of_one_town_share_their_arrays(town, scene):
     # What one of them adds does not reach the other.
     again.add(Mesh(np.eye(3, dtype=np.float32), np.array([[0, 1, 2]], np.int32)))
     assert len(again.mesh_arrays.corners) == len(scene.mesh_arrays.corners) + 1
+
+
+def test_a_copied_scene_is_the_same_and_stands_alone(town, scene):
+    one, other = filled_scene(town), filled_scene(town)
+    assert one is not other
+    assert one.handles == scene.handles
+    np.testing.assert_array_equal(one.row_integers, scene.row_integers)
+    for mine, known in zip(one.motion, scene.motion, strict=True):
+        np.testing.assert_array_equal(mine, known)
+    assert one.mesh_arrays.corners is other.mesh_arrays.corners
+    rows, materials = len(other), len(other.materials)
+    handle = one.add(Sphere(0.5), material=Material(color=(0.123, 0.2, 0.3)))
+    one.set_poses([1, handle], [[1.0, 2.0, 3.0]] * 2, [[0.0, 0.0, 0.0, 1.0]] * 2)
+    one.remove(2)
+    assert (len(other), len(other.materials)) == (rows, materials)
+    assert other.pose(1)[0][0] == scene.pose(1)[0][0]
+    assert 2 in other.handles
+    assert other.add(Sphere(0.5)) == handle, "handles go on from the same number"
 
 
 def test_lights_show_the_phases(town):

@@ -57,6 +57,18 @@ def scenery_of(network: RoadNetwork) -> Scenery:
     return Scenery(pieces=pieces)
 
 
+def filled_scene(network: RoadNetwork) -> Scene:
+    """A new scene with the lawn and all scenery: a copy of one that is made once for a network."""
+    return _filled(network).copy()
+
+
+@lru_cache(maxsize=_KEPT)
+def _filled(network: RoadNetwork) -> Scene:
+    scene = Scene()
+    fill_scene(scene, network)
+    return scene
+
+
 def fill_scene(scene: Scene, network: RoadNetwork) -> None:
     """Adds the lawn and all scenery to a scene.
 

@@ -237,7 +237,7 @@ class DriveWorld:
             bodies, present: From `bodies`.
         """
         line, s, begin, end, wide = _crossing(self.network, crossing)
-        return find_walker_on(line, s, begin, end, wide, STEPS_ON_M, bodies, present, PERSON)
+        return bool(find_walker_on(line, s, begin, end, wide, STEPS_ON_M, bodies, present, PERSON))
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies all that changes."""

@@ -7,7 +7,7 @@ policies act through it, so that training and acting cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +40,20 @@ CLEAR_M = 0.3
 """Points of a LiDAR that lie lower over the ground of the robot's base are no obstacles."""
 
 _CLOSENESS_M = 5.0
+_HAND = "link_pose"
 
-BODY_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "imu": ("specific_force_m_s2", "angular_rate_rad_s"),
-    "wheel_speed": ("speed_m_s",),
-    "steering_angle": ("angle_rad",),
-    "joint_encoder": ("position_rad", "velocity_rad_s"),
-    "force_torque": ("force_n",),
-    "contact": ("contact",),
+BODY_FIELDS: Mapping[str, Mapping[str, float]] = {
+    "imu": {"specific_force_m_s2": 0.5, "angular_rate_rad_s": 0.05},
+    "wheel_speed": {"speed_m_s": 0.5},
+    "steering_angle": {"angle_rad": 0.05},
+    "joint_encoder": {"position_rad": 0.05, "velocity_rad_s": 0.2},
+    "link_pose": {"position_m": 0.01},
+    "force_torque": {"force_n": 10.0},
+    "contact": {"contact": 0.1},
 }
-"""Fields of the robot's own senses that the brain is shown, by kind of sensor. Absolute positions
+"""Fields of the robot's own senses that the brain is shown, by kind of sensor, each with the least
+spread that it is normalised by: a joint that never moved in training would else be a loud source of
+noise, and the first drive in which it moves would be far from anything learnt. Absolute positions
 are left out on purpose: a place learnt by heart is of no use in another town."""
 
 
@@ -95,16 +99,36 @@ class VectorInput:
         key: Of the observation.
         shape: Without a history, of which the newest is taken.
         history: As in `CameraInput`.
+        least: Spread that it is normalised by at the least, in its own unit.
     """
 
     key: str
     shape: tuple[int, ...]
     history: int = 1
+    least: float = 0.0
 
     @property
     def size(self) -> int:
         """How many."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachInput:
+    """A place that the goal tells, as seen from a hand: their difference, shown beside the goal.
+
+    A network would have to learn to subtract two numbers of some decimetres to within a centimetre;
+    that is the same for all places and tasks, so it is done before it.
+
+    Attributes:
+        place: Key of the goal, (3,) m in the robot's base.
+        hand: Key of the hand's place, likewise.
+        history: Of the hand's sensor.
+    """
+
+    place: str
+    hand: str
+    history: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +139,7 @@ class TaskInputs:
         task, robot: Registered names.
         control_hz: Decisions a second.
         cameras, ranges, proprioception, goal: Inputs in their order.
+        reach: Shown behind the goal.
         actions: Names of the numbers that the body takes.
         action_low, action_high: Their bounds.
     """
@@ -129,6 +154,12 @@ class TaskInputs:
     actions: tuple[str, ...]
     action_low: tuple[float, ...]
     action_high: tuple[float, ...]
+    reach: tuple[ReachInput, ...] = ()
+
+    @property
+    def goal_size(self) -> int:
+        """Numbers of the goal, and of what is shown behind it."""
+        return sum(entry.size for entry in self.goal) + 3 * len(self.reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +217,7 @@ class InputSpec:
     @property
     def goal(self) -> int:
         """Numbers of a goal, at the most."""
-        return max(sum(v.size for v in task.goal) for task in self.tasks)
+        return max(task.goal_size for task in self.tasks)
 
     @property
     def actions(self) -> int:
@@ -219,6 +250,7 @@ def task_inputs(env: RobotEnv) -> TaskInputs:
     cameras: list[CameraInput] = []
     ranges: list[RangeInput] = []
     body: list[VectorInput] = []
+    hands: list[tuple[str, int]] = []
     for name, sensor in env.rig.sensors.items():
         fields = observable(sensor.schema)
         config = sensor.config
@@ -227,12 +259,15 @@ def task_inputs(env: RobotEnv) -> TaskInputs:
         elif sensor.MODALITY == "range" and "range_m" in fields and config.history == 1:
             height_m = float(config.link_T_sensor.position_m[2])
             ranges.append(RangeInput(sensor=name, shape=fields["range_m"].shape, height_m=height_m))
-        for field in BODY_FIELDS.get(config.KIND, ()):
+        if config.KIND == _HAND and fields["position_m"].frame == "base":
+            hands.append((f"{name}{SEPARATOR}position_m", config.history))
+        for field, least in BODY_FIELDS.get(config.KIND, {}).items():
             body.append(
                 VectorInput(
                     key=f"{name}{SEPARATOR}{field}",
                     shape=fields[field].shape,
                     history=config.history,
+                    least=least,
                 )
             )
     spec = env.robot.action_spec
@@ -247,6 +282,7 @@ def task_inputs(env: RobotEnv) -> TaskInputs:
         actions=spec.names,
         action_low=tuple(spec.low.tolist()),
         action_high=tuple(spec.high.tolist()),
+        reach=_reach(env.task.goal_schema, hands),
     )
 
 
@@ -283,7 +319,7 @@ def encode(spec: InputSpec, task: str, observation: Arrays) -> dict[str, npt.NDA
         "image": image,
         "beams": beams,
         "proprioception": _vector(inputs.proprioception, observation, spec.proprioception),
-        "goal": _vector(inputs.goal, observation, spec.goal),
+        "goal": _goal_numbers(inputs, observation, spec.goal),
     }
 
 
@@ -311,6 +347,26 @@ def _goal(schema: Schema) -> tuple[VectorInput, ...]:
         VectorInput(key=f"goal{SEPARATOR}{name}", shape=field.shape)
         for name, field in observable(schema).items()
     )
+
+
+def _reach(schema: Schema, hands: Sequence[tuple[str, int]]) -> tuple[ReachInput, ...]:
+    return tuple(
+        ReachInput(place=f"goal{SEPARATOR}{name}", hand=hand, history=history)
+        for name, field in observable(schema).items()
+        if field.shape == (3,) and field.frame == "base" and field.unit == "m"
+        for hand, history in hands
+    )
+
+
+def _goal_numbers(inputs: TaskInputs, observation: Arrays, width: int) -> npt.NDArray[np.float32]:
+    result = _vector(inputs.goal, observation, width)
+    place = sum(entry.size for entry in inputs.goal)
+    for entry in inputs.reach:
+        hand = _got(observation, entry.hand, (3,), entry.history)
+        hand = hand if entry.history == 1 else hand[-1]
+        result[place : place + 3] = _got(observation, entry.place, (3,), 1) - hand
+        place += 3
+    return result
 
 
 def _picture(camera: CameraInput, observation: Arrays, size: int) -> npt.NDArray[np.uint8]:

@@ -59,6 +59,7 @@ class Brain(nn.Module):
         wide = spec.actions * (2 if config.uncertainty else 1)
         chunk = 1 if config.kind == "transformer" else spec.horizon
         self.heads = nn.ModuleList(nn.Linear(d, chunk * wide) for _ in spec.robots)
+        self.reflex = Reflex(spec)
         self.answers = nn.Linear(d, ANSWERS)
         mounts = torch.zeros(len(spec.tasks), max(spec.cameras, 1), EXTRINSICS)
         for row, task in enumerate(spec.tasks):
@@ -89,7 +90,11 @@ class Brain(nn.Module):
             elif bool(rows.any()):
                 said = head(read[rows]).reshape(int(rows.sum()), horizon, -1)
                 own[rows] = said.to(own.dtype)
-        result = {"action": own[..., :wide].float(), "answer": self.answers(asked).float()}
+        straight = self.reflex(self.norms.inputs(batch), batch["task"])
+        result = {
+            "action": own[..., :wide].float() + straight.float(),
+            "answer": self.answers(asked).float(),
+        }
         if self.config.uncertainty:
             result["log_variance"] = own[..., wide:].float().clamp(-8.0, 4.0)
         return result
@@ -212,6 +217,29 @@ class Block(nn.Module):
         return out
 
 
+class Reflex(nn.Module):
+    """Straight from the body's own senses and the goal to the action, for each task: one matrix.
+
+    Much of what a body does is linear in them, such as to send a hand to a place that is told. With
+    that taken care of, the trunk learns what is left. The matrices begin at zero.
+    """
+
+    def __init__(self, spec: InputSpec) -> None:
+        super().__init__()
+        seen = max(spec.proprioception, 1) + max(spec.goal, 1)
+        self.weight = nn.Parameter(torch.zeros(len(spec.tasks), seen, spec.horizon * spec.actions))
+        self.horizon = spec.horizon
+
+    def forward(self, normal: Mapping[str, Tensor], task: Tensor) -> Tensor:
+        """Normalised inputs to (n, horizon, actions), normalised."""
+        seen = torch.cat([normal["proprioception"], normal["goal"]], dim=1)
+        rows = seen.new_zeros(len(seen), self.weight.shape[2])
+        for number in range(len(self.weight)):
+            own = (task == number).unsqueeze(1)
+            rows = rows + (seen * own) @ self.weight[number]
+        return rows.reshape(len(seen), self.horizon, -1)
+
+
 class Joined(nn.Module):
     """The plain baseline: all tokens side by side through a perceptron."""
 
@@ -229,7 +257,7 @@ class Joined(nn.Module):
 
 
 class Norms(nn.Module):
-    """Means and spreads, by task for inputs and answers, by body for actions; set from data once.
+    """Means and spreads of inputs, answers and actions by task; set from data once.
 
     They are buffers: they travel with the weights, and training leaves them alone.
     """
@@ -262,7 +290,7 @@ class Norms(nn.Module):
         return value * spread.reshape(shape) + mean.reshape(shape)
 
     def set(self, name: str, row: int, mean: npt.ArrayLike, spread: npt.ArrayLike) -> None:
-        """Sets the numbers of one task or body; spreads near zero become one."""
+        """Sets the numbers of one task; spreads near zero become one."""
         wide = np.asarray(spread, np.float32)
         wide = np.where(wide < _NARROWEST, 1.0, wide)
         getattr(self, f"{name}_mean")[row] = torch.as_tensor(np.asarray(mean, np.float32))
@@ -273,13 +301,13 @@ class Norms(nn.Module):
 
 
 def norm_shapes(spec: InputSpec) -> dict[str, tuple[int, int]]:
-    """Rows (tasks, or bodies for `action`) and numbers of each kind of norm."""
+    """Rows (tasks) and numbers of each kind of norm."""
     tasks = len(spec.tasks)
     return {
         "proprioception": (tasks, spec.proprioception),
         "goal": (tasks, spec.goal),
         "answer": (tasks, ANSWERS),
-        "action": (len(spec.robots), spec.actions),
+        "action": (tasks, spec.actions),
     }
 
 

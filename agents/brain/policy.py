@@ -195,11 +195,11 @@ def think(
     with torch.inference_mode(), one_thread():
         batch = tensors(arrays)
         said = brain(batch)
-        chunk = brain.norms.plain("action", said["action"], batch["robot"]).numpy()
+        chunk = brain.norms.plain("action", said["action"], batch["task"]).numpy()
         answer = brain.norms.plain("answer", said["answer"], batch["task"]).numpy()
         if "log_variance" in said:
             spread = torch.exp(0.5 * said["log_variance"])
-            scale = brain.norms.action_spread[batch["robot"]].unsqueeze(1)
+            scale = brain.norms.action_spread[batch["task"]].unsqueeze(1)
             wide = (spread * scale).numpy()
         else:
             wide = np.zeros_like(chunk)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.agents.brain.inputs import InputSpec
+from fleetloop.agents.brain.inputs import InputSpec, VectorInput
 from fleetloop.agents.lessons import yes_mask
 from fleetloop.agents.training.config import TrainConfig
 from fleetloop.agents.training.shards import load_shard
@@ -18,6 +18,10 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.core.rng import child_generator
 
 Rows = dict[str, npt.NDArray[Any]]
+
+LEAST_ACTION = 0.02
+"""Spread that actions are normalised by at the least, as a part of half their range. What the
+expert holds still is then held still: a network is never exact, and what it adds is this small."""
 
 
 def load_rows(paths: Sequence[Path], spec: InputSpec) -> tuple[Rows, dict[str, str]]:
@@ -45,9 +49,10 @@ def load_rows(paths: Sequence[Path], spec: InputSpec) -> tuple[Rows, dict[str, s
 
 
 def norms_of(rows: Rows, spec: InputSpec) -> dict[str, dict[int, tuple[Any, Any]]]:
-    """Mean and spread of each kind of number, by task, or by body for actions.
+    """Mean and spread of each kind of number, by task.
 
-    Actions are centred on zero, so that a body at ease costs nothing to learn.
+    Actions are centred too: a hand that works far from where it hangs at ease moves little about
+    there, and in units of the distance such movements would hardly count.
     """
     result: dict[str, dict[int, tuple[Any, Any]]] = {
         name: {} for name in ("proprioception", "goal", "answer", "action")
@@ -55,19 +60,30 @@ def norms_of(rows: Rows, spec: InputSpec) -> dict[str, dict[int, tuple[Any, Any]
     numbers = ~yes_mask()
     for task in np.unique(rows["task"]).tolist():
         own = rows["task"] == task
+        inputs = spec.tasks[task]
         for name in ("proprioception", "goal"):
             values = rows[name][own].astype(np.float64)
-            result[name][task] = (values.mean(axis=0), values.std(axis=0))
+            least = _least(getattr(inputs, name), values.shape[1])
+            result[name][task] = (values.mean(axis=0), np.maximum(values.std(axis=0), least))
         known = rows["known"][own] & numbers
         values = np.where(known, rows["answer"][own].astype(np.float64), 0.0)
         count = np.maximum(known.sum(axis=0), 1)
         mean = values.sum(axis=0) / count
         spread = np.sqrt(np.where(known, np.square(values - mean), 0.0).sum(axis=0) / count)
         result["answer"][task] = (mean, spread)
-    for robot in np.unique(rows["robot"]).tolist():
-        own = rows["robot"] == robot
         now = rows["action"][own, 0].astype(np.float64)
-        result["action"][robot] = (np.zeros(spec.actions), np.sqrt(np.square(now).mean(axis=0)))
+        least = np.zeros(spec.actions)
+        reach = np.subtract(inputs.action_high, inputs.action_low)
+        least[: len(reach)] = LEAST_ACTION * 0.5 * reach
+        result["action"][task] = (now.mean(axis=0), np.maximum(now.std(axis=0), least))
+    return result
+
+
+def _least(inputs: Sequence[VectorInput], width: int) -> npt.NDArray[np.float64]:
+    """The least spread of each number, (width,)."""
+    result = np.zeros(width)
+    each = np.concatenate([np.full(entry.size, entry.least) for entry in inputs] or [result[:0]])
+    result[: len(each)] = each
     return result
 
 
@@ -154,7 +170,7 @@ def augmented(
         generator: Of the draws.
         strength: Largest part by which a gain differs from one; 0 changes nothing.
     """
-    if strength == 0.0:
+    if strength == 0.0 or not image.size:
         return image
     n = len(image)
     gain = 1.0 + strength * generator.uniform(-1.0, 1.0, (n, 1))

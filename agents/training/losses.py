@@ -26,7 +26,7 @@ def losses(
         said: What the network gave.
         batch: Rows of shards.
     """
-    wanted = brain.norms.normal("action", batch["action"], batch["robot"])
+    wanted = brain.norms.normal("action", batch["action"], batch["task"])
     kept = batch["planned"].unsqueeze(-1) & action_mask(brain, batch["robot"]).unsqueeze(1)
     result = {
         "action": _mean(functional.smooth_l1_loss(said["action"], wanted, reduction="none"), kept)

@@ -41,7 +41,7 @@ class Run:
             self.brain.eye.to(memory_format=torch.channels_last)
         self.brain.train()
         self.optimizer = torch.optim.AdamW(
-            self.brain.parameters(), lr=config.rate, weight_decay=config.decay, foreach=False
+            self.brain.parameters(), lr=config.rate, weight_decay=config.decay, foreach=True
         )
         self.mean_weights = {
             name: value.detach().clone() for name, value in self.brain.named_parameters()
@@ -78,8 +78,8 @@ class Run:
         # A short training would drag its first weights along: the mean begins as a plain one.
         keep = min(config.average, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            for name, value in self.brain.named_parameters():
-                self.mean_weights[name].lerp_(value, 1.0 - keep)
+            now = [value for _, value in self.brain.named_parameters()]
+            torch._foreach_lerp_(list(self.mean_weights.values()), now, 1.0 - keep)
         self.step += 1
         return parts
 
@@ -158,7 +158,7 @@ class Run:
         assert isinstance(total, torch.Tensor)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        torch.nn.utils.clip_grad_norm_(self.brain.parameters(), config.clip, foreach=False)
+        torch.nn.utils.clip_grad_norm_(self.brain.parameters(), config.clip, foreach=True)
         self.optimizer.step()
         told = {"all": float(total.detach())}
         return told | {name: float(part.detach()) for name, part in parts.items()}
@@ -184,14 +184,18 @@ def deterministic(seed: int) -> Iterator[None]:
     """PyTorch on one thread, with algorithms that give the same sums each time, and a seed."""
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
+    filling = torch.utils.deterministic.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # It would write over each new tensor before it is used: two thousand times in ten batches.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(strict)
+            torch.utils.deterministic.fill_uninitialized_memory = filling
             torch.set_num_threads(threads)
 
 

@@ -45,7 +45,7 @@ def score(folder: Path, shards: Sequence[Path], *, batch: int = 256) -> dict[str
             part = tensors({name: a[start : start + batch] for name, a in rows.items()})
             said = brain(part)
             answered.append(brain.norms.plain("answer", said["answer"], part["task"]).numpy())
-            truth = brain.norms.normal("action", part["action"], part["robot"])[:, 0]
+            truth = brain.norms.normal("action", part["action"], part["task"])[:, 0]
             mask = action_mask(brain, part["robot"])
             gap = said["action"][:, 0] - truth
             errors.append(gap[mask].numpy())

@@ -15,6 +15,7 @@ from typing import Any
 
 from fleetloop.core.config import to_json
 from fleetloop.core.errors import ConfigError
+from fleetloop.core.frames import Pose
 
 DECISIONS_HZ = 5.0
 EXPOSED = 0.75
@@ -82,9 +83,28 @@ def humanoid_setup(task: str, options: Mapping[str, Any] | None = None) -> TaskS
         task: Registered name.
         options: Of the task.
     """
-    env = {"rig": "head64", "obs_mode": "camera", "physics": "fast",
+    env = {"rig": humanoid_rig(), "obs_mode": "camera", "physics": "fast",
            "task_options": dict(options or {})}  # fmt: skip
     return TaskSetup(task=task, env=env, splits={split: {} for split in ("train", "dev", "test")})
+
+
+def humanoid_rig() -> list[dict[str, Any]]:
+    """`head64`, and where the right hand's grip is, as every arm's controller tells.
+
+    Without it a brain would have to learn the arm's kinematics from its joints' angles to within a
+    centimetre, from a few hundred moments.
+    """
+    from fleetloop.envs.registration import ROBOTS
+    from fleetloop.envs.robots.humanoid.holding import GRIP_POINT_M
+    from fleetloop.envs.sensors.link_pose import LinkPoseConfig
+
+    kind = ROBOTS.get("humanoid")
+    sensors = list(kind(kind.CONFIG()).rigs["head64"])
+    grip = Pose.of(*GRIP_POINT_M)
+    sensors.append(
+        LinkPoseConfig(name="right_grip", link="right_hand", link_T_sensor=grip, rate_hz=10.0)
+    )
+    return [to_json(sensor) for sensor in sensors]
 
 
 def car_rig() -> list[dict[str, Any]]:
@@ -94,7 +114,6 @@ def car_rig() -> list[dict[str, Any]]:
     than a pixel from where one has to brake, and in a narrower view the signal is out of the
     picture at its line.
     """
-    from fleetloop.core.frames import Pose
     from fleetloop.envs.robots.car_rigs import camera, car_rigs
     from fleetloop.envs.sensors.base import SensorConfig
     from fleetloop.envs.sensors.camera import CameraConfig

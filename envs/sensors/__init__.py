@@ -29,5 +29,6 @@ SENSORS: Registry[type[Sensor]] = Registry(
         "motor": "fleetloop.envs.sensors.motor:Motor",
         "contact": "fleetloop.envs.sensors.contact:Contact",
         "force_torque": "fleetloop.envs.sensors.force_torque:ForceTorque",
+        "link_pose": "fleetloop.envs.sensors.link_pose:LinkPose",
     },
 )

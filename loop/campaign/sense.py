@@ -118,14 +118,14 @@ def said_by(
         for start in range(0, len(rows["task"]), 128):
             batch = tensors({name: a[start : start + 128] for name, a in rows.items()})
             said = brain(batch)
-            chunk = brain.norms.plain("action", said["action"], batch["robot"]).numpy()
+            chunk = brain.norms.plain("action", said["action"], batch["task"]).numpy()
             parts["action"].append(chunk[:, 0])
             parts["answer"].append(
                 brain.norms.plain("answer", said["answer"], batch["task"]).numpy()
             )
             if "log_variance" in said:
                 spread = torch.exp(0.5 * said["log_variance"])
-                wide = spread * brain.norms.action_spread[batch["robot"]].unsqueeze(1)
+                wide = spread * brain.norms.action_spread[batch["task"]].unsqueeze(1)
                 parts["spread"].append(wide.numpy()[:, 0])
             else:
                 parts["spread"].append(np.zeros_like(chunk[:, 0]))

@@ -43,7 +43,7 @@ def spec():
         task=WALKER, robot="walker", control_hz=10.0,
         cameras=(camera("head/rgb", 0.0),),
         ranges=(RangeInput(sensor="chest", shape=(90,), height_m=0.5),),
-        proprioception=(VectorInput(key="joints/position_rad", shape=(7,)),),
+        proprioception=(VectorInput(key="joints/position_rad", shape=(7,), least=0.05),),
         goal=(VectorInput(key="goal/place_m", shape=(2,)),),
         actions=("x", "y", "turn"), action_low=(-1.0,) * 3, action_high=(1.0,) * 3,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from fleetloop.agents.brain.inputs import BEAMS, encode, input_spec, task_inputs
 from fleetloop.agents.experts import EXPERTS
 from fleetloop.agents.observe import moments
 from fleetloop.agents.rollout import rollout
+from fleetloop.agents.training.setups import humanoid_setup
 from fleetloop.agents.training.shards import load_shard, make_shard
 from fleetloop.core.config import from_json, to_json
 from fleetloop.core.errors import ConfigError, DamagedFileError, SchemaError, StorageError
@@ -62,6 +63,23 @@ def test_no_privileged_value_can_reach_the_brain(task):
     assert Watched.read <= allowed
     # Where it is in the world is no secret, and a place learnt by heart is of no use elsewhere.
     assert not any("position_world" in key or "latitude" in key for key in Watched.read)
+
+
+def test_places_of_the_goal_are_also_shown_from_the_hand():
+    task = "fleetloop/HumanoidWipe-v0"
+    env = make_env(task, **humanoid_setup(task).env)
+    spec = input_spec(task_inputs(env))
+    seen, _ = env.reset(seed=2)
+    env.close()
+    hand = "right_grip/position_m"
+    assert [(e.place, e.hand) for e in spec.of(task).reach] == [
+        ("goal/plate_m", hand),
+        ("goal/dirt_m", hand),
+    ]
+    goal = encode(spec, task, seen)["goal"]
+    assert len(goal) == spec.goal == 13
+    np.testing.assert_array_equal(goal[7:10], seen["goal/plate_m"] - seen[hand])
+    np.testing.assert_array_equal(goal[10:13], seen["goal/dirt_m"] - seen[hand])
 
 
 @pytest.mark.parametrize("task", OURS)

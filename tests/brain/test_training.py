@@ -13,9 +13,10 @@ from fleetloop.agents.brain.policy import BrainPolicy
 from fleetloop.agents.training.batches import Sampler, augmented, load_rows
 from fleetloop.agents.training.imitation import train
 from fleetloop.agents.training.score import score
+from fleetloop.agents.training.shards import _write
 from fleetloop.core.errors import ConfigError, SchemaError, StateError
 
-from .conftest import CAR, TINY, observation
+from .conftest import CAR, TINY, WALKER, made_rows, observation
 
 
 class StoppedError(Exception):
@@ -101,6 +102,27 @@ def test_going_on_keeps_the_norms_and_adds_those_of_new_tasks(config, shards, tm
     assert torch.equal(first.goal_spread[0], second.goal_spread[0])
     assert torch.equal(first.goal_spread[1], torch.ones(2))
     assert not torch.equal(second.goal_spread[1], torch.ones(2))
+
+
+def test_what_the_expert_holds_still_is_held_still_and_small_movements_count(
+    config, tmp_path, spec
+):
+    """A hand that works far from its place at ease: 0.4 +- 0.03, and a base that stands."""
+    rows = made_rows(spec, WALKER, 300, 1)
+    rows["action"][:] = 0.0
+    rows["action"][:, :, 0] = 0.4 + 0.015 * rows["goal"][:, :1]
+    rows["proprioception"][:, 3:] = np.random.default_rng(1).normal(0.0, 1e-4, (300, 4))
+    _write(tmp_path / "rows.npz", rows)
+    train(config(steps=150, rate=3e-3), [tmp_path / "rows.npz"], tmp_path / "brain", seed=1)
+    policy = BrainPolicy.load(tmp_path / "brain", WALKER)
+    seen = observation(spec, WALKER, 3)
+    for x in (-1.5, 0.0, 1.5):
+        # A joint that never moved in training moves: it is no news of the size of its noise.
+        told = {**seen, "goal/place_m": np.float32([x, 0.0]),
+                "joints/position_rad": np.full(7, 0.02, np.float32)}  # fmt: skip
+        action = policy.act(told, policy.init(0))[0]
+        assert action[0] == pytest.approx(0.4 + 0.015 * x, abs=0.012)
+        assert np.abs(action[1:]).max() < 0.01
 
 
 def test_other_inputs_and_endless_losses_are_refused(config, shards, tmp_path, spec):

@@ -5,8 +5,9 @@ Image boxes are (left, top, right, bottom) in pixels, where pixel k covers k to 
 
 How much of a thing can be seen is measured on the rays of its 3-D box. A ray that meets something
 before it enters the box is blocked; `occluded` is their part. What leaves the image is `truncated`,
-as KITTI has it: the part of the amodal box's area outside [Geiger et al. 2012]. The visible
-fraction is what is left of both.
+as KITTI has it: the part of the amodal box's area outside [Geiger et al. 2012]. Of something within
+arm's reach that area is nearly all outside, however much is seen, so the visible fraction counts
+the volume of the 3-D box instead: the part of it that is in the picture, less what is blocked.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ NEAR_M = 0.05
 
 _EDGE_POINTS = 9
 _LARGEST_TABLE = 1 << 20
+_PER_SIDE = 6
+_CELLS = np.stack(np.meshgrid(*[(np.arange(_PER_SIDE) + 0.5) / _PER_SIDE - 0.5] * 3), -1).reshape(
+    -1, 3
+)
+"""Middles of the cells of a box, as parts of its size."""
 _EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6),
           (3, 7))  # fmt: skip
 
@@ -47,6 +53,7 @@ class CameraLabels:
         amodal_full_px: The same, not cut, (m, 4).
         occluded: Part of its rays that something nearer blocks, (m,), 0 to 1.
         truncated: Part of the amodal box outside the image, (m,), 0 to 1.
+        in_view: Part of the 3-D box's volume that is in the picture, hidden or not, (m,), 0 to 1.
         distance_m: From the camera to the centre of the 3-D box, (m,).
         camera_T_object: Poses of the objects, a batch of m.
         box_center_m, box_size_m: In the object's frame, (m, 3).
@@ -65,6 +72,7 @@ class CameraLabels:
     amodal_full_px: FloatArray
     occluded: FloatArray
     truncated: FloatArray
+    in_view: FloatArray
     distance_m: FloatArray
     camera_T_object: Pose
     box_center_m: FloatArray
@@ -78,7 +86,7 @@ class CameraLabels:
     @property
     def visible_fraction(self) -> FloatArray:
         """Part of each thing that the picture shows, (m,), 0 to 1."""
-        return np.asarray((1.0 - self.occluded) * (1.0 - self.truncated))
+        return np.asarray((1.0 - self.occluded) * self.in_view)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -183,6 +191,7 @@ def label_picture(
         amodal_full_px=full[kept],
         occluded=occluded[kept],
         truncated=np.clip(1.0 - area / full_area, 0.0, 1.0)[kept],
+        in_view=_in_view(objects, kept, poses, lens),
         distance_m=distance[kept],
         camera_T_object=Pose(
             poses.position_m.reshape(-1, 3)[kept], poses.quaternion_xyzw.reshape(-1, 4)[kept]
@@ -283,6 +292,21 @@ def _amodal(lens: Lens, corners_m: FloatArray) -> FloatArray:
     pixels, _ = lens.project(start + part * (end - start))
     flat_px = pixels.reshape(-1, 2) + 0.5
     return np.concatenate([flat_px.min(axis=0), flat_px.max(axis=0)])
+
+
+def _in_view(
+    objects: Objects, rows: npt.NDArray[np.intp], camera_T_object: Pose, lens: Lens
+) -> FloatArray:
+    """Part of the volume of some 3-D boxes that is in the picture, (m,)."""
+    if not len(rows):
+        return np.zeros(0)
+    local = objects.box_center_m[rows, None] + objects.box_size_m[rows, None] * _CELLS
+    poses = Pose(
+        camera_T_object.position_m[rows, None], camera_T_object.quaternion_xyzw[rows, None]
+    )
+    points = poses.transform_points(local)
+    _, inside = project_points(lens, points)
+    return np.asarray((inside & (points[..., 2] > NEAR_M)).mean(axis=1))
 
 
 def _area(boxes: FloatArray) -> FloatArray:

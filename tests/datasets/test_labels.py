@@ -104,6 +104,18 @@ def test_half_out_of_the_image_is_truncated_by_half():
     assert labels.truncated[0] == pytest.approx(0.5, abs=0.02)
     assert labels.amodal_px[0][0] == 0.0
     assert labels.amodal_full_px[0][0] < -5.0
+    assert labels.in_view[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_what_reaches_to_the_camera_is_seen_by_the_part_that_is_in_the_picture():
+    """Of a long box along the axis, from behind the camera on, what lies ahead is seen."""
+    objects = boxes_at((4.0, 0.0, 1.5), sizes=[(12.0, 0.4, 0.4)])
+    labels = label_picture(objects, WIDE, CAMERA, *drawn(objects, WIDE))
+    assert labels.truncated[0] > 0.9
+    # It spans x from -2 to 10 m: in the picture from where 0.2 m fit into half of the height.
+    near_m = 0.2 / (60.0 / WIDE.fy_px)
+    assert labels.in_view[0] == pytest.approx((10.0 - near_m) / 12.0, abs=0.1)
+    assert labels.visible_fraction[0] == pytest.approx(labels.in_view[0])
 
 
 def test_what_is_behind_is_left_out_and_what_is_around_is_cut():

@@ -482,8 +482,12 @@ _NO_LOOKS = Reaches(
 
 
 def _box(looks: Reaches) -> FloatArray:
-    low, high = looks.corners(looks.position_m, looks.quaternion_xyzw)
-    return np.stack([low.min(axis=0), high.max(axis=0)])
+    bounds = np.empty((1, 2, 3))
+    bound_looks(
+        _ONE, looks.position_m, looks.quaternion_xyzw, looks.center_m, looks.half_m, looks.round_m,
+        looks.disc_m, bounds,
+    )  # fmt: skip
+    return np.asarray(bounds[0])
 
 
 def _words(words: Sequence[str]) -> npt.NDArray[np.object_]:

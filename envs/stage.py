@@ -209,14 +209,16 @@ class Stage:
         if parts:
             body = self.world.add_body(parts, world_T_body, substance)
         instance_id = len(self.things) + 1 if of is None else of.instance_id
-        handles = tuple(self._show(look, world_T_body, instance_id) for look in looks)
+        positions = np.array([look.body_T_look.position_m for look in looks])
+        quaternions = np.array([look.body_T_look.quaternion_xyzw for look in looks])
+        handles = self._show(looks, world_T_body, positions, quaternions, instance_id)
         thing = Thing(
             name=name,
             instance_id=instance_id,
             body=body,
             handles=handles,
-            look_positions_m=np.array([look.body_T_look.position_m for look in looks]),
-            look_quaternions_xyzw=np.array([look.body_T_look.quaternion_xyzw for look in looks]),
+            look_positions_m=positions,
+            look_quaternions_xyzw=quaternions,
         )
         self.things[name] = thing
         self._book.add(
@@ -314,16 +316,33 @@ class Stage:
         """Gives the physics client back."""
         self.world.close()
 
-    def _show(self, look: Look, world_T_body: Pose, instance_id: int) -> int:
-        world_T_look = world_T_body @ look.body_T_look
-        return self.scene.add(
-            look.shape,
-            world_T_look.position_m,
-            world_T_look.quaternion_xyzw,
-            material=look.material,
-            semantic=int(look.semantic),
-            instance_id=instance_id,
+    def _show(
+        self,
+        looks: Sequence[Look],
+        world_T_body: Pose,
+        positions_m: FloatArray,
+        quaternions_xyzw: FloatArray,
+        instance_id: int,
+    ) -> tuple[int, ...]:
+        """Adds the looks of a thing to the scene, and puts them where they are all at once."""
+        handles = tuple(
+            self.scene.add(
+                look.shape,
+                material=look.material,
+                semantic=int(look.semantic),
+                instance_id=instance_id,
+            )
+            for look in looks
         )
+        if handles:
+            turn = world_T_body.quaternion_xyzw
+            self.scene.set_poses(
+                handles,
+                world_T_body.position_m + rotate(turn, positions_m),
+                quaternion_multiply(turn, quaternions_xyzw),
+            )
+            self.scene.keep_previous(handles)
+        return handles
 
 
 def _world(rate: TickRate, physics: Physics) -> PhysicsWorld:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ import numpy.typing as npt
 from fleetloop.core.frames import Pose
 from fleetloop.core.semantics import SemanticClass
 from fleetloop.envs.stage import Look
+from fleetloop.envs.trace.material import Material
 from fleetloop.envs.trace.material_presets import MATERIALS
-from fleetloop.envs.trace.shapes import Capsule, Shape, Sphere
+from fleetloop.envs.trace.shapes import Capsule, Sphere
 
 Floats = npt.NDArray[np.float64]
 Color = tuple[float, float, float]
@@ -158,28 +160,40 @@ FIGURE = len(_BONES) + 4
 def person_looks(height_m: float, outfit: Outfit) -> list[Look]:
     """The looks of somebody who stands, in the order of `limb_poses`."""
     unit = height_m / STATURE_M
+    looks = []
+    for (kind, radius_m, half_m, cloth), position, quaternion in zip(*_standing(), strict=True):
+        size = (radius_m * unit,) if kind is Sphere else (radius_m * unit, half_m * unit)
+        looks.append(
+            Look(
+                shape=kind(*size),
+                material=_cloth(cloth, getattr(outfit, cloth)),
+                semantic=SemanticClass.PERSON,
+                body_T_look=Pose.trusted(position * unit, quaternion),
+            )
+        )
+    return looks
+
+
+@lru_cache(maxsize=1)
+def _standing() -> tuple[list[tuple[type[Capsule | Sphere], float, float, str]], Floats, Floats]:
+    """Kind, radius, half length and cloth of each look of `STATURE_M`; positions; quaternions."""
     rest = walking_joints(np.zeros(1), 0.0)[0]
-    shapes: list[tuple[Shape, str]] = []
+    shapes: list[tuple[type[Capsule | Sphere], float, float, str]] = []
     for start, end, radius, cloth in _BONES:
         half = 0.5 * float(np.linalg.norm(rest[end] - rest[start]))
         # Trunks end below the shoulders and above the hips, limbs at their joints.
         half = half - 0.10 if cloth == "shirt" and start == 0 else half - 0.3 * radius
-        shapes.append((Capsule(radius * unit, half * unit), cloth))
-    shapes += [(Sphere(0.105 * unit), "skin"), (Sphere(0.112 * unit), "hair")]
-    shapes += [(Capsule(0.045 * unit, 0.075 * unit), "shoes")] * 2
-    places = limb_poses(np.array([height_m]), np.zeros(1), 0.0)
-    looks = []
-    for row, (shape, cloth) in enumerate(shapes):
-        base = MATERIALS.get({"skin": "skin", "hair": "hair"}.get(cloth, "cloth"))
-        looks.append(
-            Look(
-                shape=shape,
-                material=replace(base, color=getattr(outfit, cloth)),
-                semantic=SemanticClass.PERSON,
-                body_T_look=Pose(places[0][0, row], places[1][0, row]),
-            )
-        )
-    return looks
+        shapes.append((Capsule, radius, half, cloth))
+    shapes += [(Sphere, 0.105, 0.0, "skin"), (Sphere, 0.112, 0.0, "hair")]
+    shapes += [(Capsule, 0.045, 0.075, "shoes")] * 2
+    positions, quaternions = limb_poses(np.array([STATURE_M]), np.zeros(1), 0.0)
+    return shapes, positions[0], quaternions[0]
+
+
+@lru_cache(maxsize=512)
+def _cloth(cloth: str, color: Color) -> Material:
+    base = MATERIALS.get(cloth if cloth in ("skin", "hair") else "cloth")
+    return replace(base, color=color)
 
 
 def limb_poses(

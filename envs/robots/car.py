@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -52,7 +53,7 @@ from fleetloop.envs.robots.wheels import (
     pack,
 )
 from fleetloop.envs.sensors.base import LinkState, RobotState
-from fleetloop.envs.stage import Stage
+from fleetloop.envs.stage import Look, Stage
 from fleetloop.envs.trace.shapes import Box
 from fleetloop.envs.troupe import Troupe
 
@@ -156,7 +157,7 @@ class Car:
         thing = stage.add(
             "robot",
             world_T_base,
-            looks=car_body_looks(shape, self.config.color),
+            looks=_body_looks(shape, self.config.color),
             parts=[Part(shape=hull, body_T_part=place)],
             substance=Substance(
                 mass_kg=params.mass_kg,
@@ -368,3 +369,9 @@ class Car:
         share = 0.5 + sign * p.com_x_m / p.wheelbase_m
         spring = p.spring_n_m[0] if wheel < 2 else p.spring_n_m[1]
         return 0.5 * share * p.mass_kg * 9.80665 / spring
+
+
+@lru_cache(maxsize=16)
+def _body_looks(shape: CarShape, color: Color) -> tuple[Look, ...]:
+    """All episodes of a process share the meshes, and what the tracer has made of them."""
+    return tuple(car_body_looks(shape, color))

@@ -38,8 +38,8 @@ ANGULAR_BEFORE = 16  # 3
 BODY_SIZE = 19
 
 # Places in the array of what the body is.
-MASS, HALF_BASE, HALF_TRACK, COM_X, INERTIA = 0, 1, 2, 3, 4  # inertia: 3
-CHASSIS_SIZE = 7
+MASS, HALF_BASE, HALF_TRACK, COM_X, INERTIA, COM_Z = 0, 1, 2, 3, 4, 7  # inertia: 3
+CHASSIS_SIZE = 8
 
 _STRUT_M = 0.12  # so far looks of wheels move up and down
 QUARTER_TURN = 0.5 * np.pi
@@ -115,14 +115,19 @@ def _rotation(body, out):
 
 @inline
 def _under(chassis, body, rotation, raster, ground):
-    """Height and friction under each wheel, rows of `ground` (2, 4)."""
+    """Height and friction under each wheel, rows of `ground` (2, 4).
+
+    Where roads lie above each other it is the one that is nearest to the wheel's foot.
+    """
     for w in range(4):
         x = (chassis[HALF_BASE] if w < 2 else -chassis[HALF_BASE]) - chassis[COM_X]
         y = chassis[HALF_TRACK] if w % 2 == 0 else -chassis[HALF_TRACK]
         px = body[COM] + rotation[0, 0] * x + rotation[0, 1] * y
         py = body[COM + 1] + rotation[1, 0] * x + rotation[1, 1] * y
-        ground[0, w] = height_at(px, py, raster)
-        ground[1, w] = friction_at(px, py, raster)
+        pz = body[COM + 2] + rotation[2, 0] * x + rotation[2, 1] * y
+        pz -= rotation[2, 2] * chassis[COM_Z]
+        ground[0, w] = height_at(px, py, pz, raster)
+        ground[1, w] = friction_at(px, py, pz, raster)
 
 
 @inline

@@ -16,6 +16,7 @@ from fleetloop.envs.robots.chassis import (
     CHASSIS_SIZE,
     COM,
     COM_X,
+    COM_Z,
     HALF_BASE,
     HALF_TRACK,
     INERTIA,
@@ -34,6 +35,7 @@ def pack_chassis(params: CarParams) -> FloatArray:
     chassis[MASS], chassis[COM_X] = params.mass_kg, params.com_x_m
     chassis[HALF_BASE], chassis[HALF_TRACK] = 0.5 * params.wheelbase_m, 0.5 * params.track_m
     chassis[INERTIA : INERTIA + 3] = params.inertia_kg_m2
+    chassis[COM_Z] = params.com_z_m
     return chassis
 
 

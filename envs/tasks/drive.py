@@ -108,7 +108,7 @@ class Drive:
         self._world = DriveWorld(stage, network, weather, config, traffic_seed, start, blockers)
         heading = float(self._route.heading_rad[0])
         x, y = start[0] - offset * np.sin(heading), start[1] + offset * np.cos(heading)
-        height = stage.ground.heights_m(np.array([[x, y]]))[0]
+        height = stage.ground.heights_m(np.array([[x, y, start[2]]]))[0]
         self._disturbed = np.zeros(3)
         return Pose.of(float(x), float(y), float(height), yaw_rad=heading + turn)
 

@@ -14,8 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.core.errors import ConfigError
-from fleetloop.envs.ground import RasterGround
-from fleetloop.envs.maps.ground_raster import ground_raster
 from fleetloop.envs.maps.kinds import Control, Turn
 from fleetloop.envs.maps.network import RoadNetwork
 from fleetloop.envs.maps.routing import CHANGE_LEFT, FOLLOW, Route, Router
@@ -34,7 +32,6 @@ _SHORTEST_CHANGE_M = 22.0
 _TRIES = 60
 _COMMAND_M = 35.0
 _END_CLEAR_M = 6.0
-_BURIED_M = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -120,8 +117,6 @@ def draw_route(
 ) -> DriveRoute:
     """Draws start and destination until the way between them has a fitting length.
 
-    No route leads under a bridge: see `is_buried`.
-
     Raises:
         ConfigError: The map has no route at all.
     """
@@ -139,7 +134,7 @@ def draw_route(
         if found is None:
             continue
         made = make_route(network, found, float(spawns.s_m[start]), float(spawns.s_m[end]))
-        if made is None or is_buried(network, made.xyz_m):
+        if made is None:
             continue
         away = max(route_m[0] - made.length_m, made.length_m - route_m[1], 0.0)
         if away < off_m:
@@ -148,20 +143,10 @@ def draw_route(
             break
     if best is None:
         raise ConfigError(
-            f"The map {network.name!r} has no route between places where a car can start, or none "
-            "that does not lead under a bridge: take a larger extract."
+            f"The map {network.name!r} has no route between places where a car can start: take a "
+            "larger extract."
         )
     return best
-
-
-def is_buried(network: RoadNetwork, line_m: Floats) -> bool:
-    """Whether a line (p, 3) runs below the ground that wheels feel.
-
-    The ground has one height at a place, which is a bridge's where roads lie above each other: to
-    the car on the road below, the bridge is a wall.
-    """
-    ground_m = RasterGround(ground_raster(network)).heights_m(line_m[:, :2])
-    return bool((ground_m - line_m[:, 2] > _BURIED_M).any())
 
 
 @dataclass(slots=True)

@@ -101,7 +101,7 @@ class Sight:
         located = self._route.locate(base.x_m, base.y_m, tally.here_m)
         tally.here_m, tally.offset_m, self.row = located
         self._stale = False
-        bodies, present = self._world.bodies()
+        bodies, present = self._world.bodies(float(pose.position_m[2]))
         self._bodies, self._present = bodies, present
         rows = nearest_actors(bodies, present, self._base)
         self._truth = path_truth(self._route, self.row, self._base)
@@ -156,7 +156,7 @@ class Sight:
             bodies=self._bodies,
             present=self._present,
             fixed=self._fixed_near(here),
-            on_road=self._world.cover_at(here) == Cover.ROAD,
+            on_road=self._world.cover_at(link.world_T_link.position_m) == Cover.ROAD,
             against=self._against(here, base.yaw_rad),
             states=self._world.signal_states,
             lead=self._lead,

@@ -32,6 +32,7 @@ from fleetloop.envs.tasks.drive_parked import add_parked, parked_obstacles
 from fleetloop.envs.tasks.drive_people import DEPTH_M, SHOULDERS_M, PeopleActors
 from fleetloop.envs.tasks.drive_truth import BLOCKER, PERSON, Viewpoint
 from fleetloop.envs.traffic.arrays import Roadway, roadway_of
+from fleetloop.envs.traffic.blocks import STOREY_M
 from fleetloop.envs.traffic.traffic import Traffic
 from fleetloop.envs.weather import Weather
 
@@ -127,6 +128,8 @@ class DriveWorld:
         self._vehicles = VehicleActors(stage, self.traffic, child_generator(seed, "drive", "paint"))
         self._people = PeopleActors(stage, self.traffic)
         self._everybody = self._standing()
+        self._heights_m = np.zeros(len(self._everybody))
+        self._heights_m[len(self._everybody) - len(blockers) :] = blockers[:, 2]
         parked = parked_obstacles(self.traffic.parked)
         self.obstacles = np.concatenate([obstacles_of(network), parked])
         self.lanes = lane_index(network)
@@ -171,8 +174,13 @@ class DriveWorld:
             lamps = night_lamps(self.network, base, self._nose_x_m)
             stage.scene.light = replace(stage.scene.light, lamps=lamps)
 
-    def bodies(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Everybody at the end of the step (n, 7), see `drive_truth`, and who is there (n,)."""
+    def bodies(self, height_m: float) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Everybody at the end of the step (n, 7), see `drive_truth`, and who is there (n,).
+
+        Args:
+            height_m: Of the ground that counts: who is on a bridge above or a road below is not
+                there.
+        """
         actors, people = self._vehicles, self._people
         found, first = self._everybody.copy(), len(actors.kinds)
         pose = actors.poses[1]
@@ -182,8 +190,10 @@ class DriveWorld:
             waits = behind_blockers(self._blockers, self.traffic.vehicles, pose)
             found[:first][waits, 6] = BLOCKER
         found[first : first + len(people), :4] = people.motion()
-        there = np.ones(len(found), dtype=np.bool_)
-        there[:first] = actors.present[1]
+        z_m = self._heights_m
+        z_m[:first], z_m[first : first + len(people)] = pose[:, 2], people.states[1, :, 2]
+        there = np.abs(z_m - height_m) < STOREY_M
+        there[:first] &= actors.present[1]
         return found, there
 
     def _standing(self) -> Floats:
@@ -221,13 +231,8 @@ class DriveWorld:
         return out
 
     def cover_at(self, point_m: Floats) -> int:
-        """`Cover` of the ground at a point (2,)."""
-        raster = self._ground.raster
-        i, j = (
-            min(max(round(float(at - origin) / raster.cell_m), 0), size - 1)
-            for at, origin, size in zip(point_m, raster.origin_m, raster.cover.shape, strict=True)
-        )
-        return int(raster.cover[i, j])
+        """`Cover` of the ground at a point (3,)."""
+        return self._ground.cover_at(point_m)
 
     def crossing_busy(self, crossing: int, bodies: Floats, present: npt.NDArray[np.bool_]) -> bool:
         """Whether somebody on foot is on the road at a crossing, or steps onto it now.

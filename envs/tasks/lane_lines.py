@@ -47,7 +47,9 @@ def lines_of_network(network: RoadNetwork, route_m: FloatArray, ground: Ground) 
             (1, lanes.width_left_m[rows], int(lanes.left_mark[lane])),
             (2, -lanes.width_right_m[rows], int(lanes.right_mark[lane])),
         ):
-            lines.append((lane, role, mark, _laid(xy[rows] + offset[:, None] * across, ground)))
+            places = xy[rows] + offset[:, None] * across
+            places = np.concatenate([places, lanes.xyz_m[rows, 2:]], axis=1)
+            lines.append((lane, role, mark, _laid(places, ground)))
     return joined(lines)
 
 
@@ -65,4 +67,5 @@ def lines_of_track(track: Track, ground: Ground) -> LaneLines:
 
 
 def _laid(points_m: npt.NDArray[np.float64], ground: Ground) -> FloatArray:
-    return np.concatenate([points_m, ground.heights_m(points_m)[:, None]], axis=1)
+    """Points (n, 2), or (n, 3) where roads may lie above each other, on the ground: (n, 3)."""
+    return np.concatenate([points_m[:, :2], ground.heights_m(points_m)[:, None]], axis=1)

@@ -120,8 +120,9 @@ class Traffic:
 
     def _step(self, dt_s: float) -> None:
         bodies = self.externals
-        stands = np.abs(bodies["speed_m_s"]) < STANDS_M_S
-        bodies["waited_s"] = np.where(stands, bodies["waited_s"] + dt_s, 0.0)
+        if len(bodies):
+            stands = np.abs(bodies["speed_m_s"]) < STANDS_M_S
+            bodies["waited_s"] = np.where(stands, bodies["waited_s"] + dt_s, 0.0)
         self._find_blocks()
         states = states_at(self.network.signals, self.t_s)
         self.removed += step_vehicles(

@@ -20,7 +20,7 @@ from fleetloop.envs.props.merge import shared_looks
 from fleetloop.envs.registration import make_env
 from fleetloop.envs.stage import Look, Stage
 from fleetloop.envs.tasks.drive_referee import BAD, Scene2d, Tally, judge_instant
-from fleetloop.envs.tasks.drive_route import STEP_M, DriveRoute, Gate, draw_route, is_buried
+from fleetloop.envs.tasks.drive_route import STEP_M, DriveRoute, Gate, draw_route
 from fleetloop.envs.trace.material_presets import MATERIALS
 from fleetloop.envs.trace.shapes import Box
 from fleetloop.envs.traffic.recording import RoadUser
@@ -52,13 +52,6 @@ def test_routes_are_even_smooth_lines_of_the_length_that_was_asked_for(routes):
         # No car turns tighter than its turning circle of 11.6 m allows.
         assert np.abs(route.curvature_1_m).max() < 1 / 4.0
         assert np.abs(np.diff(route.heading_rad)).max() < 0.2
-
-
-def test_no_route_leads_below_the_ground(network, routes):
-    for route in routes:
-        assert not is_buried(network, route.xyz_m)
-        sunk = route.xyz_m - [0.0, 0.0, 6.0]
-        assert is_buried(network, sunk), "as a road under a bridge lies"
 
 
 def test_routes_stay_on_drive_lanes(network, routes):

@@ -8,8 +8,10 @@ Flags, each measured to matter (loop times against the best):
 
 Numba's own cache is keyed by the path of the source file, so each new virtual environment would
 compile for many seconds. Ours is keyed by content: the kernel's file and all files of fleetloop
-that it imports, since their functions are compiled into it.
+that it imports, since their functions are compiled into it. Compilation itself is `compiler`'s.
 """
+
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -28,6 +30,7 @@ import numba.extending
 from numba.core import caching
 
 from fleetloop.core.folders import cache_folder
+from fleetloop.envs.trace.turns import Turn
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,9 +38,21 @@ Kernel = Callable[..., Any]
 """What a decorator leaves: Numba finds the types at the first call, so Python knows none."""
 
 
+def _plain(function: Kernel) -> Any:  # noqa: ANN401 - Numba's own
+    return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+try:
+    from fleetloop.envs.trace.compiler import helper_dispatcher, kernel_dispatcher
+except (AttributeError, ImportError) as error:
+    # Private classes of another Numba: its own compiler takes longer, for the same code.
+    _LOG.info("Kernels are compiled in the plain way with this Numba (%s).", error)
+    helper_dispatcher = kernel_dispatcher = _plain
+
+
 def kernel(function: Kernel) -> Kernel:
     """Compiles a function that Python calls: nopython, without the GIL, cached on disk."""
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher: Any = kernel_dispatcher(function)
     try:
         dispatcher._cache = _ContentCache(function)
     except (AttributeError, RuntimeError) as error:
@@ -49,7 +64,23 @@ def kernel(function: Kernel) -> Kernel:
 def inline(function: Kernel) -> Kernel:
     """Compiles a helper into each kernel that calls it; it is never called from Python."""
     # LLVM inlines; Numba's own `inline="always"` made compilation several times slower.
-    return cast(Kernel, numba.njit(nogil=True, error_model="numpy")(function))
+    return cast(Kernel, _Helper(function, helper_dispatcher(function)))
+
+
+class _Helper:
+    """What Python sees of a helper: Numba finds the dispatcher in it, Python can't call it."""
+
+    def __init__(self, function: Kernel, dispatcher: Any) -> None:  # noqa: ANN401 - Numba's own
+        functools.update_wrapper(self, function)
+        self._dispatcher = dispatcher
+
+    @property
+    def _numba_type_(self) -> Any:  # noqa: ANN401 - Numba's own
+        return self._dispatcher._numba_type_
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        name = getattr(self, "__qualname__", "this")
+        raise TypeError(f"{name} is compiled into kernels; from Python call __wrapped__ instead.")
 
 
 def emitted(function: Kernel) -> Kernel:
@@ -120,7 +151,7 @@ class _ContentLocator(caching._CacheLocator):
             return None
         locator = cls(py_func, py_file)
         try:
-            locator.ensure_cache_path()  # type: ignore[no-untyped-call]  # Numba's own
+            locator.ensure_cache_path()
         except OSError:
             return None
         return locator
@@ -141,19 +172,38 @@ class _NamedFiles(caching.IndexDataCacheFile):
         digest = hashlib.sha256(str(key).encode()).hexdigest()[:16]
         name = self._data_name_pattern.replace("{number:d}", digest)
         # The code before the index: what stands in the index is there.
-        self._save_data(name, data)  # type: ignore[no-untyped-call]  # Numba's own
-        overloads = self._load_index()  # type: ignore[no-untyped-call]  # Numba's own
+        self._save_data(name, data)
+        overloads = self._load_index()
         overloads[key] = name
-        self._save_index(overloads)  # type: ignore[no-untyped-call]  # Numba's own
+        self._save_index(overloads)
 
 
 class _ContentCache(caching.FunctionCache):
     _impl_class = _ContentCacheImpl
 
     def __init__(self, py_func: Callable[..., Any]) -> None:
-        super().__init__(py_func)  # type: ignore[no-untyped-call]  # Numba's own
-        self._cache_file = _NamedFiles(  # type: ignore[no-untyped-call]  # Numba's own
+        super().__init__(py_func)
+        self._cache_file = _NamedFiles(
             cache_path=self._cache_path,
             filename_base=self._impl.filename_base,
             source_stamp=self._impl.locator.get_source_stamp(),
         )
+        self._turn = Turn(Path(self._cache_path) / f"{self._impl.filename_base}.lock")
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401 - Numba's own
+        """Machine code for a signature; None, and the turn to compile it, if there is none yet."""
+        self._turn.end()  # of a compilation that failed
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            self._turn.wait()
+            found = super().load_overload(sig, target_context)
+        if found is not None:
+            self._turn.end()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - Numba's own
+        """Keeps machine code for all processes."""
+        try:
+            super().save_overload(sig, data)
+        finally:
+            self._turn.end()

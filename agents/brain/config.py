@@ -23,6 +23,8 @@ class BrainConfig:
         layers: Of the trunk.
         heads: Of the attention.
         channels: Of the convolutions over a picture, each of which halves it.
+        patch: 0, or pixels a side of what the first convolution sees at once, each pixel once: it
+            makes the picture smaller by so much, and costs a third of a sliding one.
         grid: The last map is cut into so many squares a side, a token each.
         uncertainty: Whether the spread of each action is predicted too.
 
@@ -35,6 +37,7 @@ class BrainConfig:
     layers: int = 2
     heads: int = 4
     channels: tuple[int, ...] = (16, 24, 32, 48)
+    patch: int = 0
     grid: int = 2
     uncertainty: bool = True
 
@@ -44,12 +47,14 @@ class BrainConfig:
         check_counts(self, "a brain", "d", "layers", "heads", "grid")
         if self.d % self.heads:
             raise ConfigError(f"{self.heads} heads do not divide the width {self.d} of a token.")
+        if self.patch < 0:
+            raise ConfigError(f"patch of a brain is {self.patch}: use 0 or more pixels.")
         if not self.channels or min(self.channels) < 1:
             raise ConfigError(f"channels are {self.channels}: use one positive number or more.")
 
 
 BRAINS: Mapping[str, BrainConfig] = {
-    "cnn": BrainConfig(kind="cnn", d=128, layers=2),
+    "cnn": BrainConfig(kind="cnn", d=128, layers=2, channels=(32, 32, 48), patch=4),
     "laptop": BrainConfig(),
     "small": BrainConfig(d=128, layers=4, channels=(16, 32, 48, 64)),
     "gpu": BrainConfig(d=512, layers=12, heads=8, channels=(48, 96, 192, 384), grid=4),

@@ -135,7 +135,10 @@ class Eye(nn.Module):
         before = 3
         for number, after in enumerate(config.channels):
             kernel = 5 if number == 0 else 3
-            layers += [nn.Conv2d(before, after, kernel, 2, kernel // 2), nn.ReLU()]
+            if number == 0 and config.patch:
+                layers += [nn.Conv2d(before, after, config.patch, config.patch), nn.ReLU()]
+            else:
+                layers += [nn.Conv2d(before, after, kernel, 2, kernel // 2), nn.ReLU()]
             before = after
         self.layers = nn.Sequential(*layers)
         self.grid = config.grid

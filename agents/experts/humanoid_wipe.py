@@ -26,7 +26,9 @@ class HumanoidWipeExpert(Teacher):
 
     Attributes:
         hover_m: How high above the plate the sponge comes near.
-        step_m: How far it is sent in one action while it wipes.
+        step_m: How far it is sent in one action while it wipes. Far enough for the dirt itself:
+            where the hand is sent is then told by the goal. With short steps it is told by where
+            the hand is, and a learner that copies that stops a centimetre before the dirt for good.
         inside_m: How far from the rim of the flat the sponge's middle stays.
         under_m: A sponge that is so far below the plate's face is no longer on it: it is under the
             table's top, or beside it.
@@ -35,8 +37,8 @@ class HumanoidWipeExpert(Teacher):
     """
 
     hover_m: float = 0.06
-    step_m: float = 0.04
-    inside_m: float = 0.025
+    step_m: float = 0.15
+    inside_m: float = 0.01
     under_m: float = 0.05
     clear_m: float = 0.04
     touch_m: float = 0.012

@@ -89,17 +89,21 @@ def humanoid_setup(task: str, options: Mapping[str, Any] | None = None) -> TaskS
 
 
 def humanoid_rig() -> list[dict[str, Any]]:
-    """`head64`, and where the right hand's grip is, as every arm's controller tells.
+    """`head64` with a picture for every second decision, and where the right hand's grip is.
 
-    Without it a brain would have to learn the arm's kinematics from its joints' angles to within a
-    centimetre, from a few hundred moments.
+    Every arm's controller tells the latter. Without it a brain would have to learn the arm's
+    kinematics from its joints' angles to within a centimetre, from a few hundred moments.
     """
     from fleetloop.envs.registration import ROBOTS
     from fleetloop.envs.robots.humanoid.holding import GRIP_POINT_M
+    from fleetloop.envs.sensors.camera import CameraConfig
     from fleetloop.envs.sensors.link_pose import LinkPoseConfig
 
     kind = ROBOTS.get("humanoid")
-    sensors = list(kind(kind.CONFIG()).rigs["head64"])
+    sensors = [
+        replace(sensor, rate_hz=DECISIONS_HZ) if isinstance(sensor, CameraConfig) else sensor
+        for sensor in kind(kind.CONFIG()).rigs["head64"]
+    ]
     grip = Pose.of(*GRIP_POINT_M)
     sensors.append(
         LinkPoseConfig(name="right_grip", link="right_hand", link_T_sensor=grip, rate_hz=10.0)

@@ -111,11 +111,11 @@ class LearnConfig:
     """
 
     brain: str = "cnn"
-    first_steps: int = 800
-    next_steps: int = 600
+    first_steps: int = 400
+    next_steps: int = 400
     batch: int = 64
-    rate: float = 1e-3
-    next_rate: float = 7e-4
+    rate: float = 2e-3
+    next_rate: float = 2e-3
     horizon: int = 4
 
 

@@ -54,7 +54,7 @@ class Wish:
 
 
 def planned(
-    wish: Wish, workers: int, tell: Callable[[str], None]
+    wish: Wish, fleet: Fleet, tell: Callable[[str], None]
 ) -> tuple[CampaignConfig, Costs | None]:
     """The config of a campaign that fits the time, by a probe of this machine."""
     rows = _mapped(rows_of(wish.robots), wish.map_file)
@@ -64,8 +64,8 @@ def planned(
     config = replace(config, tasks=rows, spec=spec)
     if wish.smoke:
         return smoke(config), None
-    costs = probe(config, TYPICAL_STEPS)
-    return fitted(config, costs, wish.minutes * 60.0 * workers * FILLED), costs
+    costs = probe(config, TYPICAL_STEPS, fleet)
+    return fitted(config, costs, wish.minutes * 60.0 * fleet.workers * FILLED), costs
 
 
 def smoke(config: CampaignConfig) -> CampaignConfig:

@@ -3,13 +3,16 @@
 A short probe drives each task for some steps and trains for some batches. From that follow the
 costs of an episode and of a batch, and from these the counts. The counts are frozen in the
 campaign's config before it begins; nothing in a result depends on the clock after that.
+
+All workers probe at the same time: two that share a core's caches and units take up to half as much
+processor time again as one alone, and a campaign has them all at work.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from fleetloop.agents.experts import EXPERTS
-from fleetloop.core.config import to_json
+from fleetloop.core.config import from_json, to_json
 from fleetloop.loop.campaign.config import CampaignConfig, TaskRow
+from fleetloop.loop.fleet.base import Fleet, Job, JobError, ReportPart
 
 PROBE_STEPS = 25
 PROBE_BATCHES = 12
@@ -30,11 +34,12 @@ class TaskCost:
     """Processor time of a task on this machine.
 
     Attributes:
-        build_s: Making the world of an episode.
+        build_s: What a worker does before the first step of an episode: environment and world.
         step_s: A step of the expert, with its record.
         act_s: A decision of the brain, beside that.
         row_s: Reading a row from a log, with labels.
-        steps: Of an episode, as long as the expert takes.
+        steps: Of an episode of the expert.
+        learner_steps: Of one of a brain that is still learning: failures may be long or short.
     """
 
     build_s: float
@@ -42,6 +47,7 @@ class TaskCost:
     act_s: float
     row_s: float
     steps: int
+    learner_steps: int
 
     @property
     def expert_s(self) -> float:
@@ -51,7 +57,7 @@ class TaskCost:
     @property
     def brain_s(self) -> float:
         """An episode of the brain."""
-        return self.build_s + (self.step_s + self.act_s) * self.steps
+        return self.build_s + (self.step_s + self.act_s) * self.learner_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,32 +87,71 @@ def input_spec_of(rows: Sequence[TaskRow], horizon: int) -> Mapping[str, Any]:
     return found
 
 
-def probe(config: CampaignConfig, typical_steps: Mapping[str, int]) -> Costs:
-    """Measures a config's tasks and training, in some seconds.
+def probe(
+    config: CampaignConfig, typical_steps: Mapping[str, tuple[int, int]], fleet: Fleet
+) -> Costs:
+    """Measures a config's tasks and training, in some seconds, on all workers at once.
 
     Args:
         config: Its counts do not matter.
-        typical_steps: Length of an episode by task.
+        typical_steps: Length of an episode of the expert and of a learner, by task.
+        fleet: Has nothing else to do.
+
+    Raises:
+        JobError: A worker could not do it.
     """
+    args = {"config": to_json(config), "steps": to_json(dict(typical_steps))}
+    for number in range(fleet.workers):
+        call = "fleetloop.loop.campaign.probe:probe_here"
+        fleet.submit(Job(name=f"probe/{number}", call=call, args=args))
+    found: list[Costs] = []
+    while len(found) < fleet.workers:
+        end = fleet.wait()
+        if end is None or end.error:
+            raise JobError(f"The probe failed: {'no worker' if end is None else end.error}")
+        found.append(from_json(Costs, end.value))
+    return mean_costs(found)
+
+
+def mean_costs(found: Sequence[Costs]) -> Costs:
+    """Means of what several workers measured."""
+
+    def mean(values: Iterable[float]) -> float:
+        return float(np.mean(list(values)))
+
+    tasks = {}
+    for name, cost in found[0].tasks.items():
+        own = [each.tasks[name] for each in found]
+        tasks[name] = replace(
+            cost,
+            build_s=mean(each.build_s for each in own),
+            step_s=mean(each.step_s for each in own),
+            act_s=mean(each.act_s for each in own),
+            row_s=mean(each.row_s for each in own),
+        )
+    return Costs(tasks=tasks, batch_s=mean(each.batch_s for each in found))
+
+
+def probe_here(args: Mapping[str, Any], report: ReportPart) -> dict[str, Any]:
+    """What one worker measures: `Costs` as JSON."""
+    config = from_json(CampaignConfig, args["config"])
     with tempfile.TemporaryDirectory(prefix="fleetloop-probe-") as place:
         folder = Path(place)
         tasks = {}
         shards = []
         for number, row in enumerate(config.tasks):
-            tasks[row.task], shard = _probe_task(
-                config, row, typical_steps[row.task], folder / str(number)
-            )
+            steps, learner_steps = args["steps"][row.task]
+            cost, shard = _probe_task(config, row, folder / str(number))
+            tasks[row.task] = replace(cost, steps=steps, learner_steps=learner_steps)
             shards.append(shard)
         batch_s, acts = _probe_brain(config, shards, folder / "brain")
     tasks = {name: replace(cost, act_s=acts) for name, cost in tasks.items()}
-    return Costs(tasks=tasks, batch_s=batch_s)
+    told: dict[str, Any] = to_json(Costs(tasks=tasks, batch_s=batch_s))
+    return told
 
 
 def expected_s(config: CampaignConfig, costs: Costs) -> dict[str, float]:
-    """Processor time of a campaign by kind of stage.
-
-    Failed episodes are shorter than whole ones: what is expected here is the most.
-    """
+    """Processor time of a campaign by kind of stage."""
     arms, rounds = len(config.arms), config.rounds
     driving = sum(arm != "expert" for arm in config.arms)
     tests = 1 + sum(1 <= number < rounds for number in config.test_rounds) + arms
@@ -166,29 +211,33 @@ def fitted(config: CampaignConfig, costs: Costs, cpu_s: float) -> CampaignConfig
     return best
 
 
-def _probe_task(
-    config: CampaignConfig, row: TaskRow, steps: int, folder: Path
-) -> tuple[TaskCost, Path]:
+def _probe_task(config: CampaignConfig, row: TaskRow, folder: Path) -> tuple[TaskCost, Path]:
     from fleetloop.agents.brain.inputs import InputSpec
     from fleetloop.agents.rollout import rollout
     from fleetloop.agents.training.shards import make_shard
-    from fleetloop.core.config import from_json
     from fleetloop.datasets.log.writer import EpisodeWriter
     from fleetloop.envs.registration import make_env
 
+    expert = EXPERTS.get(row.task)()
+    # The first episode compiles kernels and fills caches: it is not measured. Places are made once
+    # for each worker, and episodes are many.
+    env = make_env(row.task, **row.options("train"))
+    rollout(env, expert, PROBE_SEED, max_steps=2)
+    env.close()
+    begun = time.process_time()
     env = make_env(row.task, **row.options("train"))
     try:
-        expert = EXPERTS.get(row.task)()
-        # The first episode compiles kernels and fills caches: it is not measured.
-        rollout(env, expert, PROBE_SEED, max_steps=2)
-        # Nor is it later: places are made once for each worker, and episodes are many.
-        begun = time.process_time()
         env.reset(seed=PROBE_SEED)
         build_s = time.process_time() - begun
+        begun = time.process_time()
+        env.reset(seed=PROBE_SEED)
+        reset_s = time.process_time() - begun
         with EpisodeWriter(folder) as writer:
             begun = time.process_time()
             done = rollout(env, expert, PROBE_SEED, [writer], max_steps=PROBE_STEPS)
-            step_s = (time.process_time() - begun - build_s) / done.steps
+            # The world is built anew by the rollout.
+            spent_s = time.process_time() - begun - min(build_s, reset_s)
+            step_s = spent_s / done.steps
             log = writer.path(env.episode_meta(expert.name).episode_id)
     finally:
         env.close()
@@ -199,7 +248,7 @@ def _probe_task(
     make_shard(log, shard, spec)
     row_s = (time.process_time() - begun) / done.steps
     cost = TaskCost(
-        build_s=max(build_s, 0.0), step_s=max(step_s, 1e-4), act_s=0.0, row_s=row_s, steps=steps
+        build_s=build_s, step_s=max(step_s, 1e-4), act_s=0.0, row_s=row_s, steps=0, learner_steps=0
     )
     return cost, shard
 
@@ -218,7 +267,6 @@ def _probe_brain(
     from fleetloop.agents.training.config import TrainConfig
     from fleetloop.agents.training.imitation import train
     from fleetloop.agents.training.shards import load_shard
-    from fleetloop.core.config import from_json
 
     spec = from_json(InputSpec, config.spec)
     marks: list[float] = []

@@ -44,15 +44,15 @@ def loop(
     wish = Wish(minutes=minutes, robots=tuple(filter(None, robots.split(","))), seed=seed,
                 map_file=map_file, rounds=rounds, smoke=smoke)  # fmt: skip
     config = remembered(out, wish)
-    if config is None:
-        config, costs = planned(wish, workers, lambda line: console.print(line))
-        for name, told in forecast(config, costs, workers) if costs is not None else ():
-            console.print(f"  {name:<16} {told}", soft_wrap=True, highlight=False)
-        remember(out, wish, config)
-    else:
-        console.print(f"Going on with the campaign in {out}.")
     fleet = make_fleet(engine, workers)
     try:
+        if config is None:
+            config, costs = planned(wish, fleet, lambda line: console.print(line))
+            for name, told in forecast(config, costs, workers) if costs is not None else ():
+                console.print(f"  {name:<16} {told}", soft_wrap=True, highlight=False)
+            remember(out, wish, config)
+        else:
+            console.print(f"Going on with the campaign in {out}.")
         with progress_bar(console) as progress:
             run_campaign(config, out, fleet, _Watcher(progress))
     finally:

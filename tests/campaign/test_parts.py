@@ -17,7 +17,7 @@ from fleetloop.loop.campaign.kinds import STAGES
 from fleetloop.loop.campaign.launch import _mapped, smoke
 from fleetloop.loop.campaign.odometry import future_motion
 from fleetloop.loop.campaign.presets import ROWS, TYPICAL_STEPS, rows_of
-from fleetloop.loop.campaign.probe import Costs, TaskCost, expected_s, fitted, scaled
+from fleetloop.loop.campaign.probe import Costs, TaskCost, expected_s, fitted, mean_costs, scaled
 from fleetloop.loop.campaign.sense import time_to_collision_s
 from fleetloop.loop.campaign.stage import in_order
 
@@ -181,7 +181,9 @@ def test_time_to_collision_is_the_gap_over_the_closing_speed():
 
 
 def test_more_time_never_makes_a_smaller_campaign():
-    cost = TaskCost(build_s=0.5, step_s=0.02, act_s=0.002, row_s=0.003, steps=100)
+    cost = TaskCost(
+        build_s=0.5, step_s=0.02, act_s=0.002, row_s=0.003, steps=100, learner_steps=120
+    )
     costs = Costs(tasks={"x/T-v0": cost}, batch_s=0.02)
     total = 0.0
     for cpu_s in (20, 100, 400, 2000, 20_000):
@@ -193,6 +195,15 @@ def test_more_time_never_makes_a_smaller_campaign():
         total = spent
     assert scaled(CONFIG, 0.001).tasks[0].test_cases == 4
     assert set(TYPICAL_STEPS) == {row.task for rows in ROWS.values() for row in rows}
+
+
+def test_costs_of_workers_are_averaged_and_lengths_are_kept():
+    one = TaskCost(build_s=1.0, step_s=0.02, act_s=0.001, row_s=0.004, steps=10, learner_steps=30)
+    two = replace(one, build_s=3.0, step_s=0.04)
+    mean = mean_costs([Costs(tasks={"x/T-v0": c}, batch_s=c.step_s) for c in (one, two)])
+    assert mean.batch_s == pytest.approx(0.03)
+    assert mean.tasks["x/T-v0"] == replace(one, build_s=2.0, step_s=pytest.approx(0.03))
+    assert one.brain_s == pytest.approx(1.0 + 30 * 0.021)
 
 
 class Echo:

@@ -39,7 +39,7 @@ def main() -> None:
         if count == 0:
             continue
         try:
-            won, found, seconds = _drive(options, where, count, 1000 * number)
+            won, found, seconds = _drive(options, where, count, options.first_seed + 1000 * number)
         except FleetloopError as error:
             print(f"{name:36} not driven: {error}")
             causes["map cannot be used"] += count
@@ -104,6 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--routes", type=int, default=100)
     parser.add_argument("--towns", type=int, default=10)
     parser.add_argument("--first-town", type=int, default=FIRST_TOWN)
+    parser.add_argument("--first-seed", type=int, default=0, help="of the first place's routes")
     parser.add_argument("--maps", help="folder of map files, instead of towns")
     parser.add_argument("--task", default="fleetloop/Drive-v0")
     parser.add_argument("--physics", default="fast")

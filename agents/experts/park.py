@@ -1,4 +1,4 @@
-"""Parks nose first along the way that the truth tells: the teacher of `fleetloop/Park-v0`."""
+"""Parks along the way that the truth tells, either way: the teacher of `fleetloop/Park-v0`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ParkExpert(Teacher):
     Attributes:
         wheelbase_m, max_steer_rad: Of the car.
         preview_m: The goal point lies so far ahead of the rear axle.
-        speed_m_s: Highest.
+        speed_m_s, backwards_m_s: Highest, forwards and backwards.
         brake_m_s2: With which it comes to a stop at the end.
         gain: Pedal per m/s.
     """
@@ -26,6 +26,7 @@ class ParkExpert(Teacher):
     max_steer_rad: float = 0.6
     preview_m: float = 1.8
     speed_m_s: float = 1.6
+    backwards_m_s: float = 0.9
     brake_m_s2: float = 0.45
     gain: float = 0.25
 
@@ -44,8 +45,16 @@ class ParkExpert(Teacher):
         goal = path[int(ahead[0])] if len(ahead) else path[-1]
         x, y = float(goal[0]), float(goal[1])
         # Near the end the goal point is too close to steer by.
+        # Backwards the circle through the goal is the same one: so is the angle of the wheels.
         steer = np.arctan(2.0 * self.wheelbase_m * y / max(x * x + y * y, 1.0))
-        wanted = min(self.speed_m_s, float(np.sqrt(2.0 * self.brake_m_s2 * max(to_go - 0.1, 0.0))))
-        pedal = self.gain * (wanted - speed) if wanted > 0.05 else -0.3
-        action = np.array([steer / self.max_steer_rad, pedal], dtype=np.float32)
-        return np.clip(action, -1.0, 1.0), None
+        backwards = bool(observation["backwards"])
+        most = self.backwards_m_s if backwards else self.speed_m_s
+        wanted = min(most, float(np.sqrt(2.0 * self.brake_m_s2 * max(to_go - 0.1, 0.0))))
+        onwards = -speed if backwards else speed
+        pedal = self.gain * (wanted - onwards) if wanted > 0.05 else -0.3
+        if onwards < -0.1:
+            pedal = -0.3  # it still rolls the other way
+        values = [steer / self.max_steer_rad, pedal]
+        if bool(observation["gears"]):
+            values.append(-1.0 if backwards else 1.0)
+        return np.clip(np.array(values, dtype=np.float32), -1.0, 1.0), None

@@ -59,6 +59,7 @@ from fleetloop.envs.troupe import Troupe
 
 WHEELS = ("fl", "fr", "rl", "rr")
 _NO_PULL = np.zeros(3)
+_COMMAND = np.array([0.0, 0.0, 1.0])
 JOINTS = (
     *(f"wheel_{name}" for name in WHEELS),
     "steer_fl",
@@ -74,16 +75,19 @@ class CarConfig:
     Attributes:
         params: Its dynamics.
         color: Of the paint, linear RGB.
-        action: `pedals` takes steering and pedal, `waypoints` takes where to be, see `waypoints`.
+        action: `pedals` takes steering and pedal, `gears` a gear besides, reverse below 0;
+            `waypoints` takes where to be, see `waypoints`.
     """
 
     params: CarParams = field(default_factory=CarParams)
     color: Color = (0.55, 0.02, 0.03)
-    action: Literal["pedals", "waypoints"] = "pedals"
+    action: Literal["pedals", "gears", "waypoints"] = "pedals"
 
     def __post_init__(self) -> None:
-        if self.action not in ("pedals", "waypoints"):
-            raise ConfigError(f"The action of a car is {self.action!r}: use pedals or waypoints.")
+        if self.action not in ("pedals", "gears", "waypoints"):
+            raise ConfigError(
+                f"The action of a car is {self.action!r}: use pedals, gears or waypoints."
+            )
 
 
 class Car:
@@ -109,7 +113,7 @@ class Car:
         self._hub_m = np.array([place.position_m for place in wheel_places(self._shape)])
         self._rest_m = np.array([self._rest_compression(wheel) for wheel in range(4)])
         self._state = initial_state()
-        self._command = np.zeros(2)
+        self._command = _COMMAND.copy()
         self._wrench = np.zeros(6)
         self._push_steer = 0.0
         self._integral, self._told_tick = 0.0, 0
@@ -122,10 +126,11 @@ class Car:
         """Steering, left positive, and the pedal: brake below zero, drive above; or way-points."""
         if self.config.action == "waypoints":
             return ActionSpec(names=waypoints.NAMES, low=waypoints.LOW, high=waypoints.HIGH)
+        names = ("steer", "pedal") + (("gear",) if self.config.action == "gears" else ())
         return ActionSpec(
-            names=("steer", "pedal"),
-            low=np.array([-1.0, -1.0], dtype=np.float32),
-            high=np.array([1.0, 1.0], dtype=np.float32),
+            names=names,
+            low=np.full(len(names), -1.0, dtype=np.float32),
+            high=np.full(len(names), 1.0, dtype=np.float32),
         )
 
     @property
@@ -175,7 +180,7 @@ class Car:
         ]
         self._troupe = Troupe(stage, [thing, *wheels])
         self._state = initial_state()
-        self._command = np.zeros(2)
+        self._command = _COMMAND.copy()
         self._push_steer = 0.0
         self._integral, self._told_tick = 0.0, 0
         self._motion = at_rest(*stage.world.com_pose(self._body))
@@ -184,8 +189,8 @@ class Car:
 
     def command(self, action: npt.NDArray[np.float32]) -> None:
         """Steering and pedal until the next command."""
-        if self.config.action == "pedals":
-            self._command = action.astype(np.float64)
+        if self.config.action != "waypoints":
+            self._command[: len(action)] = action
             return
         world = self._on_stage().world
         passed_s = (world.tick - self._told_tick) * world.rate.dt_s
@@ -194,7 +199,7 @@ class Car:
         steer, pedal, self._integral = waypoints.track(
             action, speed, self._integral, self.config.params, passed_s
         )
-        self._command, self._told_tick = np.array([steer, pedal]), world.tick
+        self._command[:2], self._told_tick = (steer, pedal), world.tick
 
     def advance(self, ticks: int) -> None:
         """Does as many ticks at once as physics allows."""
@@ -336,7 +341,7 @@ class Car:
         command, self._now = self._command, None
         if self._push_steer:
             steer = min(max(command[0] + self._push_steer, -1.0), 1.0)
-            command = np.array([steer, command[1]])
+            command = np.array([steer, command[1], command[2]])
         roll(
             self._packed, self._chassis, self._motion, self._raster, command, _NO_PULL,
             stage.world.rate.dt_s, ticks, self._state, self._wrench,

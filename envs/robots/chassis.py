@@ -74,7 +74,8 @@ def roll(
         chassis: (CHASSIS_SIZE,) what the body is.
         body: (BODY_SIZE,) advanced in place, unless `ticks` is 0.
         raster: The ground.
-        command: Steering -1 to 1 (left positive), pedal -1 (brake) to 1 (drive).
+        command: (3,) steering -1 to 1 (left positive), pedal -1 (brake) to 1 (drive), gear: reverse
+            below 0.
         pull_n: (3,) outside force at the centre of mass, world.
         dt_s: Length of a tick.
         ticks: How many; 0 advances the wheels by one tick and leaves the body to an engine.

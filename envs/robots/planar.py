@@ -69,18 +69,22 @@ class RigidCar:
         self.body[LINEAR] = speed_m_s
         self.wheels[:4] = speed_m_s / self.params.wheel_radius_m
 
-    def tick(self, steer: float, pedal: float, pull_n: FloatArray | None = None) -> None:
+    def tick(
+        self, steer: float, pedal: float, pull_n: FloatArray | None = None, *, gear: float = 1.0
+    ) -> None:
         """Advances by one tick.
 
         Args:
             steer: -1 to 1, left positive.
             pedal: -1 (brake) to 1 (drive).
+            gear: Reverse below 0.
             pull_n: An outside force at the centre of mass, world, (3,).
         """
         pull = np.zeros(3) if pull_n is None else np.asarray(pull_n, dtype=np.float64)
+        command = np.array([steer, pedal, gear])
         roll(
-            self._packed, self._chassis, self.body, self._raster, np.array([steer, pedal]), pull,
-            self.dt_s, 1, self.wheels, self._wrench,
+            self._packed, self._chassis, self.body, self._raster, command, pull, self.dt_s, 1,
+            self.wheels, self._wrench,
         )  # fmt: skip
 
     @property

@@ -99,7 +99,8 @@ def wheels_tick(
         com_m, rotation: Centre of mass (3,) and world_R_body (3, 3).
         velocity_m_s, angular_rad_s: Of the centre of mass (3,), and turning (3,), world axes.
         ground_m, friction: Height and friction of the ground under each wheel, (4,).
-        command: Steering -1 to 1 (left positive), pedal -1 (brake) to 1 (drive).
+        command: Steering -1 to 1 (left positive), pedal -1 (brake) to 1 (drive), gear: reverse
+            below 0.
         dt_s: Length of the tick.
         state: (STATE_SIZE,), advanced in place.
         wrench: (6,) written: force and torque on the body at its centre of mass, world axes.
@@ -115,7 +116,10 @@ def wheels_tick(
     _stand(p, com_m, rotation, velocity_m_s, angular_rad_s, ground_m, dt_s, state, load, arm)
     for w in range(4):
         _wheel_axes(p, rotation, velocity_m_s, angular_rad_s, arm, w, state, axes, slide)
-    _torques(p, command[1], dt_s, slide, rotation, angular_rad_s, friction, state, drive, brake)
+    _torques(
+        p, command[1], command[2], dt_s, slide, rotation, angular_rad_s, friction, state, drive,
+        brake,
+    )  # fmt: skip
     steps = max(1, round(dt_s / SUBSTEP_S))
     for w in range(4):
         fx, fy = _spin(p, w, load[w], friction[w], drive[w], brake[w], slide, dt_s, steps, state)
@@ -204,8 +208,11 @@ def _wheel_axes(p, rotation, velocity, angular, arm, w, state, axes, slide):
     slide[w, 1] = -vx * fy + vy * fx
 
 
+_REVERSE_SHARE, _REVERSE_M_S = 0.5, 8.0
+
+
 @inline
-def _torques(p, pedal, dt, slide, rotation, angular, friction, state, drive, brake):
+def _torques(p, pedal, gear, dt, slide, rotation, angular, friction, state, drive, brake):
     """Motor and brake torque of each wheel: power limits, regeneration, stability control."""
     spin = 0.5 * (state[SPIN + 2] + state[SPIN + 3])
     if p[_REAR] < 1.0:
@@ -215,6 +222,10 @@ def _torques(p, pedal, dt, slide, rotation, angular, friction, state, drive, bra
     friction_part = 0.0
     if pedal > 0.0:
         wanted = min(pedal * p[_TORQUE], p[_POWER] / turning)
+        if gear < 0.0:
+            # The same motor, backwards; its electronics allow no more than a manoeuvre takes.
+            fade = min(max((_REVERSE_M_S + spin * p[_RADIUS]) / 2.0, 0.0), 1.0)
+            wanted = -_REVERSE_SHARE * wanted * fade
     elif pedal < 0.0:
         asked = -pedal * p[_BRAKES]
         # The motor takes what it can; near standstill the friction brakes take over.

@@ -47,7 +47,7 @@ def test_a_car_that_drives_against_walls_and_off_cliffs_stays_finite(step_m, dt_
         body, wheels = at_rest(start, np.array([0.0, 0.0, 0.0, 1.0])), initial_state()
         wrench = np.zeros(6)
         for _ in range(40):
-            command = np.array([rng.uniform(-1.0, 1.0), rng.uniform(0.0, 1.0)])
+            command = np.array([rng.uniform(-1.0, 1.0), rng.uniform(0.0, 1.0), 1.0])
             roll(pack(params), pack_chassis(params), body, ground, command, np.zeros(3), dt_s, 20,
                  wheels, wrench)  # fmt: skip
             assert np.isfinite(body).all()

@@ -104,7 +104,7 @@ def test_a_car_stays_on_its_road_through_the_crossing(network, ground, lane, dt_
     wheels[:4] = 14.0 / params.wheel_radius_m
     packed, chassis = pack(params), pack_chassis(params)
     for _ in range(round(11.0 / dt_s / 5)):
-        roll(packed, chassis, body, ground.raster, np.array([0.0, 0.12]), np.zeros(3), dt_s, 5,
+        roll(packed, chassis, body, ground.raster, np.array([0.0, 0.12, 1.0]), np.zeros(3), dt_s, 5,
              wheels, wrench)  # fmt: skip
         if (body[COM : COM + 2] - start[:2]) @ forward[:2] > 2 * HALF_M - 8.0:
             break

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import gymnasium as gym
 
+from fleetloop.core.clock import TickRate
 from fleetloop.core.config import from_json, to_json
 from fleetloop.core.errors import ConfigError, UnknownNameError
 from fleetloop.core.registry import Registry
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fleetloop.envs.tasks.base import Task
 
 _Rate = TypeVar("_Rate", int, float)
+
+_FULL_HZ, _FAST_HZ = 240, 100
 
 TASKS: Registry[type[Task]] = Registry(
     "task",
@@ -102,7 +105,8 @@ def make_env(
             `{"sun_elevation_rad": 0.1, "fog_visibility_m": 80.0}`.
         control_hz: Steps per second of simulated time; what the robot says if None, else 10.
         physics_hz: Physics ticks per second; what the robot says if None, else 240, and 100 in
-            fast physics. The rates of all sensors must divide it.
+            fast physics, or 240 there too if the rates of the rig divide that alone. The rates of
+            all sensors must divide it.
         physics: `full` (PyBullet), or `fast` for learning: no engine, robots move by themselves,
             collisions are told and not felt.
         threads: Threads that trace rays.
@@ -119,16 +123,17 @@ def make_env(
     task_config = _config(task_class, task_options)
     robot_config = _config(robot_class, robot_options)
     robot_object = robot_class(robot_config)
+    sensors = _rig(robot_object, task_class.RIG if rig is None else rig)
     config = EnvConfig(
         task=task,
         robot=robot_name,
-        sensors=_rig(robot_object, task_class.RIG if rig is None else rig),
+        sensors=sensors,
         task_options=to_json(task_config),
         robot_options=to_json(robot_config),
         light=to_json(dict(light or {})),
         obs_mode=obs_mode,  # type: ignore[arg-type]  # any string: EnvConfig checks it
         control_hz=_asked_or_own(control_hz, robot_object, "control_hz", 10.0),
-        physics_hz=_physics_hz(physics_hz, robot_object, physics),
+        physics_hz=_physics_hz(physics_hz, robot_object, physics, sensors),
         physics=physics,  # type: ignore[arg-type]  # any string: EnvConfig checks it
     )
     task_object = task_class(task_config)
@@ -160,11 +165,21 @@ def _asked_or_own(asked: _Rate | None, robot: Robot, name: str, usual: _Rate) ->
     return own if asked is None else asked
 
 
-def _physics_hz(asked: int | None, robot: Robot, physics: str) -> int:
-    fast = physics == "fast"
-    return _asked_or_own(
-        asked, robot, "fast_physics_hz" if fast else "physics_hz", 100 if fast else 240
-    )
+def _physics_hz(
+    asked: int | None, robot: Robot, physics: str, sensors: Sequence[SensorConfig]
+) -> int:
+    if physics != "fast":
+        return _asked_or_own(asked, robot, "physics_hz", _FULL_HZ)
+    fits = [hz for hz in (_FAST_HZ, _FULL_HZ) if all(_divides(sensor, hz) for sensor in sensors)]
+    return _asked_or_own(asked, robot, "fast_physics_hz", fits[0] if fits else _FAST_HZ)
+
+
+def _divides(sensor: SensorConfig, hz: int) -> bool:
+    try:
+        TickRate(hz).period_ticks(sensor.rate_hz, "rate")
+    except ConfigError:
+        return False
+    return True
 
 
 def _rig(

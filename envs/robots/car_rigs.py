@@ -145,5 +145,6 @@ def car_rigs() -> dict[str, Rig]:
         # 240 and 100 Hz.
         "front64": (*small, *body_sensors(imu_hz=20.0, encoder_hz=20.0)),
         "vision8": (*vision, *body_sensors()),
+        "vision8_lidar": (*vision, lidar(), *body_sensors()),
         "range": (*vision, lidar(), *radars(), *ultrasonics(), *body_sensors()),
     }

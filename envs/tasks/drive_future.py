@@ -7,12 +7,15 @@ import numpy.typing as npt
 
 from fleetloop.envs.trace.jit import inline, kernel
 from fleetloop.envs.traffic.arrays import Roadway, Table
+from fleetloop.envs.traffic.sliding import slid
 
 # mypy: disable-error-code="no-untyped-def"
 # ruff: noqa: ANN001, ANN202
 
 STEP_S = 0.5
 STEPS = 10
+_PARTS = 5
+"""Of a step, as long as those of traffic."""
 
 
 @kernel
@@ -22,7 +25,8 @@ def futures(
     """Writes x, y, heading of vehicles at the next times.
 
     They keep their speed, or go on gaining it as they do now up to the limit. Who brakes for the
-    line before it, since it may not enter, stops there.
+    line before it, since it may not enter, stops there. Who changes its lane slides over as traffic
+    does, and who keeps to a side of the lane goes on doing so.
 
     Args:
         v: State of traffic.
@@ -39,12 +43,20 @@ def futures(
         speed, gain = v[vehicle].speed_m_s, max(v[vehicle].accel_m_s2, 0.0)
         top = max(speed, roadway.lanes[lane].speed_m_s)
         room = _room(v, vehicle, roadway)
-        away = 0.0
+        away, aside, lean = 0.0, v[vehicle].aside_m, v[vehicle].lean
         for step in range(STEPS):
             speed = min(speed + gain * STEP_S, top)
-            away = min(away + speed * STEP_S, room)
+            further = min(away + speed * STEP_S, room)
+            if aside != 0.0:
+                part_m = (further - away) / _PARTS
+                for _ in range(_PARTS):
+                    aside, lean = slid(aside, lean, speed, v[vehicle].length_m, part_m)
+            away = further
             _ahead(vehicle, away, v, roadway, point)
-            out[k, step, 0], out[k, step, 1], out[k, step, 2] = point[0], point[1], point[3]
+            left = aside + v[vehicle].keep_m
+            out[k, step, 0] = point[0] - left * np.sin(point[3])
+            out[k, step, 1] = point[1] + left * np.cos(point[3])
+            out[k, step, 2] = point[3] + np.arctan(lean)
 
 
 @inline

@@ -51,25 +51,31 @@ def slide_m(spacing_m, length_m):
 
 
 @inline
-def slide(vehicle, v, step_m):
-    """Brings a vehicle nearer to the middle of its new lane while it moves on by a step."""
-    aside = v[vehicle].aside_m
-    if aside == 0.0:
-        return
-    size, lean = abs(aside), abs(v[vehicle].lean)
-    speed = max(v[vehicle].speed_m_s, 0.5)
+def slid(aside, lean, speed_m_s, length_m, step_m):
+    """Aside and lean after a step of the way; zeros once the vehicle is in its new lane."""
+    size, lean = abs(aside), abs(lean)
+    speed = max(speed_m_s, 0.5)
     bend = min(BEND_1_M, SIDEWAYS_M_S2 / (speed * speed))
-    wanted = min(steepest(v[vehicle].length_m), ASIDE_M_S / speed, (2.0 * bend * size) ** 0.5)
+    wanted = min(steepest(length_m), ASIDE_M_S / speed, (2.0 * bend * size) ** 0.5)
     lean = min(lean + bend * step_m, wanted)
     moved = lean * step_m
     if moved >= size or size < _CENTERED_M:
-        v[vehicle].aside_m, v[vehicle].lean, v[vehicle].old_lane = 0.0, 0.0, -1
-        return
+        return 0.0, 0.0
     sign = 1.0 if aside > 0.0 else -1.0
-    v[vehicle].aside_m = aside - sign * moved
-    v[vehicle].lean = -sign * lean
-    half = 0.5 * v[vehicle].width_m + 0.5 * v[vehicle].length_m * lean
-    if size - moved + half + CLEAR_M < v[vehicle].spacing_m - 0.5 * WIDEST_M:
+    return aside - sign * moved, -sign * lean
+
+
+@inline
+def slide(vehicle, v, step_m):
+    """Brings a vehicle nearer to the middle of its new lane while it moves on by a step."""
+    if v[vehicle].aside_m == 0.0:
+        return
+    aside, lean = slid(
+        v[vehicle].aside_m, v[vehicle].lean, v[vehicle].speed_m_s, v[vehicle].length_m, step_m
+    )
+    v[vehicle].aside_m, v[vehicle].lean = aside, lean
+    half = 0.5 * v[vehicle].width_m + 0.5 * v[vehicle].length_m * abs(lean)
+    if aside == 0.0 or abs(aside) + half + CLEAR_M < v[vehicle].spacing_m - 0.5 * WIDEST_M:
         v[vehicle].old_lane = -1
 
 

@@ -58,7 +58,9 @@ def cases(tasks: Sequence[str] = ()) -> list[tuple[str, str, Physics]]:
     return found
 
 
-def measure(task: str, obs_mode: str, steps: int, physics: Physics = "full") -> EnvSpeed:
+def measure(
+    task: str, obs_mode: str, steps: int, physics: Physics = "full", rig: str | None = None
+) -> EnvSpeed:
     """Runs random actions, drawn with a fixed seed, through as many episodes as they take.
 
     Resets are timed apart from steps. The first reset and the first step are not counted: they
@@ -68,11 +70,9 @@ def measure(task: str, obs_mode: str, steps: int, physics: Physics = "full") -> 
         task: Registered name.
         obs_mode: As in `make_env`.
         steps: How many to time.
-        physics: As in `make_env`.
+        physics, rig: As in `make_env`.
     """
-    # Rates of rigs that were made for 240 Hz do not all divide 100 Hz.
-    hz = 240 if physics == "fast" and not _divides(task) else None
-    env = make_env(task, obs_mode=obs_mode, physics=physics, physics_hz=hz)
+    env = make_env(task, obs_mode=obs_mode, physics=physics, rig=rig)
     try:
         env.action_space.seed(0)
         env.reset(seed=0)
@@ -106,11 +106,3 @@ def _step(env: RobotEnv) -> tuple[float, bool]:
     began = time.process_time()
     _, _, terminated, truncated, _ = env.step(action)
     return time.process_time() - began, terminated or truncated
-
-
-def _divides(task: str) -> bool:
-    """Whether the rates of a task's own rig divide the 100 Hz of fast physics."""
-    task_class = TASKS.get(task)
-    robot_class = ROBOTS.get(task_class.ROBOT)
-    rig = robot_class(robot_class.CONFIG()).rigs[task_class.RIG]
-    return all((100.0 / sensor.rate_hz).is_integer() for sensor in rig)

@@ -27,6 +27,10 @@ def bench(
     task: Annotated[
         list[str] | None, typer.Option(help="Of env: only this one; may be repeated.")
     ] = None,
+    rig: Annotated[
+        str | None, typer.Option(help="Of env: this preset of the robot, such as vision8_lidar.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="Of env: only this observation mode.")] = None,
     quick: Annotated[bool, typer.Option(help="One small size, few repeats: only a trial.")] = False,
 ) -> None:
     """Measure speed in CPU time: sensors and their rivals, environments, lost vectorisation."""
@@ -37,7 +41,7 @@ def bench(
     if what in ("sensors", "all"):
         _sensors(out, repeats, threads, rivals, quick)
     if what in ("env", "all"):
-        _env(5 if quick else 60, task or [])
+        _env(5 if quick else 60, task or [], rig, mode)
     if what in ("guard", "all") and not (quick and what == "all"):
         healthy = _guard()
     if not healthy:
@@ -117,7 +121,7 @@ def _area(size: str) -> int:
     return sides[0] * sides[-1] if sides else 0
 
 
-def _env(steps: int, tasks: list[str]) -> None:
+def _env(steps: int, tasks: list[str], rig: str | None, only: str | None) -> None:
     from fleetloop.loop.bench import env
 
     headings = (
@@ -125,12 +129,12 @@ def _env(steps: int, tasks: list[str]) -> None:
         "CPU ms a reset",
     )  # fmt: skip
     table = Table(*headings, title="Random actions; resets after the first are timed apart")
-    cases = env.cases(tasks)
+    cases = [case for case in env.cases(tasks) if only in (None, case[1])]
     with progress_bar(console) as progress:
         bar = progress.add_task("environments", total=len(cases))
         for name, mode, kind in cases:
             progress.update(bar, description=f"{name}, {mode}, {kind}")
-            speed = env.measure(name, mode, steps, kind)
+            speed = env.measure(name, mode, steps, kind, rig)
             row = (
                 name, mode, kind, f"{speed.cpu_ms:.2f}", f"{speed.steps_per_cpu_s:.0f}",
                 f"{speed.real_time:.1f}",

@@ -168,3 +168,12 @@ def test_the_kind_of_physics_is_recorded():
     env.reset(seed=1)
     assert env.episode_meta("nobody").config["physics"] == "fast"
     env.close()
+
+
+@pytest.mark.parametrize(("rig", "hz"), [("front", 240), ("front64", 100)])
+def test_fast_physics_ticks_as_often_as_the_rig_needs(rig, hz):
+    env = make_env("fleetloop/LaneFollow-v0", physics="fast", rig=rig, obs_mode="state")
+    assert env.rate.hz == hz
+    env.reset(seed=0)
+    env.step(np.zeros(2, np.float32))
+    env.close()

@@ -9,6 +9,9 @@ from fleetloop.core.errors import ConfigError
 from fleetloop.envs.maps.kinds import LaneKind
 from fleetloop.envs.maps.town.config import TownConfig
 from fleetloop.envs.maps.town.source import TOWN
+from fleetloop.envs.tasks.drive_future import STEP_S as FUTURE_STEP_S
+from fleetloop.envs.tasks.drive_future import STEPS, futures
+from fleetloop.envs.traffic.arrays import roadway_of
 from fleetloop.envs.traffic.audit import overlapping_vehicles, people_in_vehicles
 from fleetloop.envs.traffic.config import TrafficConfig, VehicleKind
 from fleetloop.envs.traffic.traffic import STEP_S, Traffic
@@ -168,6 +171,32 @@ def test_a_change_slides_over_within_seconds_and_blocks_both_lanes_on_its_way(st
     assert max(headings) < 0.26
     assert np.abs(np.diff(headings)).max() < 0.05
     assert traffic.poses()[0, 1] == pytest.approx(3.5, abs=1e-6)
+
+
+def test_the_future_that_is_told_slides_over_as_the_vehicle_then_does(straight):
+    traffic = two_on_a_lane(straight)
+    vehicles = traffic.vehicles
+    while not 0.5 < abs(vehicles["aside_m"][0]) < 3.0:
+        traffic.step(STEP_S)
+    told = np.empty((1, STEPS, 3))
+    futures(vehicles, roadway_of(traffic.network), np.zeros(1, np.int64), told)
+    for step in range(6):
+        traffic.step(FUTURE_STEP_S)
+        x, y, _, heading = traffic.poses()[0]
+        # Along the road it may speed up or brake; aside it goes as told.
+        assert told[0, step, 0] == pytest.approx(x, abs=1.0 + 0.6 * step)
+        assert told[0, step, 1] == pytest.approx(y, abs=0.25)
+        assert told[0, step, 2] == pytest.approx(heading, abs=0.06)
+    assert abs(told[0, 0, 1] - told[0, -1, 1]) > 0.3, "it does change its lane"
+
+
+def test_the_future_of_cyclists_keeps_to_the_side(straight):
+    traffic = started(straight(600.0).freeze(), 0, cyclists=3)
+    traffic.step(10.0)
+    rows = np.flatnonzero(traffic.vehicles["lane"] == 0)[:1]
+    told = np.empty((1, STEPS, 3))
+    futures(traffic.vehicles, roadway_of(traffic.network), rows, told)
+    np.testing.assert_allclose(told[0, :, 1], traffic.poses()[rows[0], 1], atol=1e-6)
 
 
 def gap_before_the_ego(straight, pushy):

@@ -207,5 +207,5 @@ def test_way_points_on_a_circle_are_driven_as_a_circle(physics):
 
 
 def test_a_car_refuses_an_unknown_kind_of_action():
-    with pytest.raises(ConfigError, match="pedals or waypoints"):
+    with pytest.raises(ConfigError, match="pedals, gears or waypoints"):
         CarConfig(action="thoughts")

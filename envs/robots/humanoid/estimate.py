@@ -24,6 +24,7 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     G_TRUST,
     PINS,
     ROTATION,
+    SLOPE,
 )
 from fleetloop.envs.trace.jit import inline
 
@@ -34,6 +35,9 @@ from fleetloop.envs.trace.jit import inline
 # gain v / g, and a millimetre of the centre of mass is 2 cm/s of walking: it has to be small.
 _LEVEL_GAIN = 0.05
 _OBSERVER = 22.0  # rad/s, poles of the observer of the centre of mass
+_CARRIES = 0.8  # share of the weight from which a sole lies as the ground does
+_STEEPEST = 0.1
+_SLOPE_S = 0.1  # time constant by which the ground's slope is found
 _LOADED = 0.25  # share of the weight from which a sole counts as standing
 
 
@@ -64,6 +68,10 @@ def estimate(tree, motion, body, gains, state, q, dq, gyro, accel, feet, gravity
         slide[f, 1] = vel[i, 1] + omega[i, 2] * arm[0] - omega[i, 0] * arm[2]
         slide[f, 2] = vel[i, 2] + omega[i, 0] * arm[1] - omega[i, 1] * arm[0]
         load[f] = max(feet[f, 0], 0.0) / total if total > 50.0 else 0.0
+        if load[f] > _CARRIES:
+            for a in range(2):
+                steep = min(max(-rot[i, a, 2] / rot[i, 2, 2], -_STEEPEST), _STEEPEST)
+                state[SLOPE + a] += dt / _SLOPE_S * (steep - state[SLOPE + a])
     _odometry(state, sole, load)
     # Velocity of the base: that of the soles turned round.
     standing = load[0] + load[1] > 0.5

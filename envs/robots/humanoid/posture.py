@@ -11,7 +11,11 @@ from fleetloop.envs.robots.humanoid.links import SIDES
 KNEE_RAD = 0.62
 """A little bend: a stretched leg cannot push and has no inverse kinematics."""
 
+_APART_RAD = 0.05  # by which legs stand apart: a wide stance bears pushes from the side
+
 _NOMINAL = {
+    "hip_roll": _APART_RAD,
+    "ankle_roll": -_APART_RAD,
     "hip_pitch": -0.5 * KNEE_RAD,
     "knee": KNEE_RAD,
     "ankle_pitch": -0.5 * KNEE_RAD,

@@ -67,6 +67,7 @@ from fleetloop.envs.trace.jit import inline
 _TOUCH_N = 40.0
 _STRUCK_N = 350.0  # so much on a foot that should swing: it stands, whatever was planned
 _FREEZE_S = 0.06  # before touchdown the foothold is left alone
+_WIDER_M = 0.10  # so much farther apart than in a walk may feet stand
 _MARGIN_M = 0.012  # that the pressure point keeps from the sole's edge
 
 
@@ -137,7 +138,8 @@ def _stand(body, gains, state, xi, omega, dt):
     if outside:
         _begin_step(gains, state, xi, middle, yaw)
     elif state[MODE] == STAND and state[CALM] > 0.2:
-        uneven = abs(spread[0]) > 0.04 or abs(spread[1] - 2.0 * gains[G_HALF]) > 0.05
+        wider = spread[1] - 2.0 * gains[G_HALF]
+        uneven = abs(spread[0]) > 0.04 or wider < -0.05 or wider > _WIDER_M
         if _wants_to_walk(state) or (uneven and state[CALM] > 1.0):
             # The outer leg of a turn or side step goes first, so that feet never cross.
             side = state[VELOCITY + 1] + 0.1 * state[VELOCITY + 2]

@@ -50,6 +50,7 @@ from fleetloop.envs.robots.humanoid.walker_state import (
     PINS,
     ROTATION,
     SHARE,
+    SLOPE,
     STANCE,
     STEP,
     SWING,
@@ -70,6 +71,11 @@ _SWING_KP = (300.0, 1200.0, 1500.0, 1200.0, 250.0, 250.0)
 _SWING_KD = (8.0, 50.0, 60.0, 35.0, 5.0, 5.0)
 _STAND_KD = (2.0, 2.0, 2.0, 2.0, 1.0, 1.0)
 _PRESS_M = 0.01  # below the ground that a landed foot is sent
+_LEVEL = 0.015  # a slope of less is noise of the senses
+_MOST_RISE_M = 0.04
+_LEAN = 0.8  # rad: so far the trunk is thrown
+_STEP_SHARE = 0.4  # of both in a step
+_THROW_NM = 70.0  # from here on it is not held upright against the throw
 _GRIP = 0.55  # largest share of horizontal to vertical force that a sole is asked for
 
 
@@ -189,10 +195,8 @@ def _stand_legs(tree, motion, body, gains, state, gyro, gravity, height, drive):
             points[f, a] = out[a]
             real[a] += weights[f] * out[a]
     # Hip strategy: what the soles cannot give, the trunk does, within limits.
-    most = gains[G_HIP]
-    short_x, short_y = state[ZMP] - real[0], state[ZMP + 1] - real[1]
-    moment[1] += min(max(push * short_x, -most), most)
-    moment[0] -= min(max(push * short_y, -most), most)
+    _throw_trunk(gains, state, 1, push * (state[ZMP] - real[0]), moment)
+    _throw_trunk(gains, state, 0, -push * (state[ZMP + 1] - real[1]), moment)
     force = np.empty(3)
     force[0] = (push * (state[COM] - real[0]) - moment[1]) / height
     force[1] = (push * (state[COM + 1] - real[1]) + moment[0]) / height
@@ -202,6 +206,27 @@ def _stand_legs(tree, motion, body, gains, state, gyro, gravity, height, drive):
         force[0] *= _GRIP * push / size
         force[1] *= _GRIP * push / size
     _press(tree, motion, body, state, weights, points, force, moment[2], drive)
+
+
+@inline
+def _throw_trunk(gains, state, axis, short_nm, moment):
+    """Hip strategy: adds the moment that the soles cannot give, within limits.
+
+    While it is needed the trunk is not held upright against it, up to a lean from which nothing is
+    left to throw.
+    """
+    righting = state[ROTATION + 5] if axis == 0 else -state[ROTATION + 2]
+    # A step helps too, and a trunk that leans far when it lands throws the next one off.
+    most, lean = gains[G_HIP], _LEAN
+    if state[MODE] == STEP:
+        most, lean = _STEP_SHARE * most, _STEP_SHARE * lean
+    thrown = min(max(short_nm, -most), most)
+    room = 1.0
+    if thrown * righting < 0.0:
+        room = min(max(2.0 - 2.0 * abs(righting) / lean, 0.0), 1.0)
+    if thrown * moment[axis] < 0.0:
+        moment[axis] *= 1.0 - room * min(abs(thrown) / _THROW_NM, 1.0)
+    moment[axis] += room * thrown
 
 
 @inline
@@ -254,7 +279,7 @@ def _swing_leg(tree, motion, body, gains, state, residual, dt, drive):
     _towards(state, SWING_YAW, SWING_YAW_V, state[SWING_YAW] + turn, left, 60.0, dt)
     air = max(state[LENGTH] - gains[G_DS], 0.1)
     part = (state[CLOCK] - gains[G_DS]) / air
-    state[SWING + 2] = _lift_height(gains, state, part)
+    state[SWING + 2] = _lift_height(gains, state, part, _rise(state))
     if state[TOUCHED] > 0.0:
         # Ground was met: press on it lightly, wherever it is, until the weight comes.
         state[SWING + 2] = max(state[SWING + 2], state[PINS + 3 * swing + 2] - _PRESS_M)
@@ -293,9 +318,21 @@ def _towards(state, place, speed, goal, left, most, dt):
 
 
 @inline
-def _lift_height(gains, state, part):
+def _rise(state):
+    """How much higher the foothold lies than the foot that stands, by the slope under that one."""
+    stance = PINS + 3 * int(state[STANCE])
+    rise = 0.0
+    for a in range(2):
+        slope = state[SLOPE + a]
+        sure = max(abs(slope) - _LEVEL, 0.0)
+        rise += (sure if slope > 0.0 else -sure) * (state[TARGET + a] - state[stance + a])
+    return min(max(rise, -_MOST_RISE_M), _MOST_RISE_M)
+
+
+@inline
+def _lift_height(gains, state, part, rise):
     """Height of the sole: up within the first third, down to the ground's height at the end."""
-    start, end = state[SWING_FROM_Z], state[LIFT]
+    start, end = state[SWING_FROM_Z], state[LIFT] + rise
     if part >= 1.0:
         # Late: the ground is lower than thought, the foot feels for it.
         late = state[CLOCK] - state[LENGTH]

@@ -45,7 +45,8 @@ TOUCHED = 70  # whether the swinging foot met the ground before its time
 TRIM = 71  # 3: learnt corrections: start of a step forward, m, sideways speed, m/s, width, m
 MEAN_STEP = 74  # s, smoothed length of the steps
 LAST_Y = 75  # m, sideways displacement of the last step
-STATE_SIZE = 76
+SLOPE = 76  # 2: rise of the ground along x and y, by how the foot that carries stands
+STATE_SIZE = 78
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class WalkGains:
     tilt_damping: float = 70.0
     yaw_gain: float = 120.0
     yaw_damping: float = 12.0
-    hip_limit_nm: float = 40.0
+    hip_limit_nm: float = 140.0
     forward_m: float = 0.50
     back_m: float = 0.40
     narrow_m: float = 0.16

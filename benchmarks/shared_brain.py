@@ -24,12 +24,10 @@ from fleetloop.agents.training.imitation import train
 from fleetloop.core.config import to_json
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.envs.registration import make_env
+from fleetloop.loop.campaign.presets import rows_of
 
-TASKS = {
-    "fleetloop/LaneFollow-v0": {"rig": "front64", "obs_mode": "camera", "physics": "fast",
-                                "task_options": {"distance_m": 80.0}},
-    "fleetloop/HumanoidWipe-v0": {"rig": "head64", "obs_mode": "camera", "physics": "fast"},
-}  # fmt: skip
+TASKS = {row.task: row.options("train") for row in rows_of(("car", "humanoid"))}
+RATE = 2e-3
 
 
 def record(task: str, out: Path, episodes: int) -> Path:
@@ -64,7 +62,7 @@ def main() -> None:
         task: record(task, options.out / f"logs-{number}", options.episodes)
         for number, task in enumerate(TASKS)
     }
-    learn = partial(TrainConfig, brain=brain_preset(options.brain))
+    learn = partial(TrainConfig, brain=brain_preset(options.brain), rate=RATE)
     both = logs_of(list(folders.values()))
     spec = spec_of_logs(both, horizon=4)
     shards = make_shards(both, options.out / "shards", spec)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from fleetloop.envs.robots.base import Robot
 from fleetloop.envs.stage import Stage
 from fleetloop.envs.tasks.base import Verdict
 from fleetloop.envs.tasks.lane_lines import lines_of_track
+from fleetloop.envs.weather import WeatherConfig, draw_weather
 
 _PATH_POINTS = 40
 _GROUND = "ground"
@@ -37,6 +38,8 @@ class LaneFollowConfig:
         max_duration_s: When the episode is cut.
         start_offset_m: Largest sideways offset at the start.
         start_heading_rad: Largest wrong heading at the start.
+        weather: Kinds of `envs.weather`, one of which is drawn for light and grip; none leaves the
+            stage's own light and a dry road.
     """
 
     track: TrackConfig = field(default_factory=TrackConfig)
@@ -46,11 +49,14 @@ class LaneFollowConfig:
     max_duration_s: float = 60.0
     start_offset_m: float = 0.3
     start_heading_rad: float = 0.05
+    weather: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_positive(
             self, "LaneFollow", "distance_m", "target_speed_m_s", "max_duration_s", infinite=True
         )
+        if self.weather:
+            WeatherConfig(kinds=self.weather)  # refuses kinds that there are not
 
 
 class LaneFollow:
@@ -86,7 +92,12 @@ class LaneFollow:
     def build(self, stage: Stage, rng: np.random.Generator, draws: dict[str, Any]) -> Pose:
         """Draws the loop, its roadside, and the start on it."""
         self._track = generate_track(self.config.track, rng)
-        build_roadside(stage, self._track, self.config.roadside, rng, draws)
+        roadside = self.config.roadside
+        if self.config.weather:
+            weather = draw_weather(WeatherConfig(kinds=self.config.weather), rng, draws)
+            stage.scene.light = weather.light
+            roadside = replace(roadside, friction=weather.grip * roadside.friction)
+        build_roadside(stage, self._track, roadside, rng, draws)
         start_s_m = float(rng.uniform(0.0, self._track.length_m))
         offset = float(rng.uniform(-1.0, 1.0) * self.config.start_offset_m)
         turn = float(rng.uniform(-1.0, 1.0) * self.config.start_heading_rad)

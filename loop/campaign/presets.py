@@ -16,13 +16,19 @@ LANE = TaskRow(
         "rig": "front64",
         "obs_mode": "camera",
         "physics": "fast",
-        "task_options": {"distance_m": 80.0, "max_duration_s": 20.0},
+        "task_options": {
+            "distance_m": 120.0,
+            "max_duration_s": 25.0,
+            "start_offset_m": 0.8,
+            "start_heading_rad": 0.12,
+            "weather": ["clear", "cloudy", "low_sun", "rain", "fog"],
+        },
     },
-    first_episodes=8,
-    round_episodes=10,
-    dev_cases=10,
-    test_cases=20,
-    round_frames=500,
+    first_episodes=4,
+    round_episodes=6,
+    dev_cases=5,
+    test_cases=14,
+    round_frames=600,
 )
 
 
@@ -63,7 +69,7 @@ ROWS: Mapping[str, tuple[TaskRow, ...]] = {
 held out. Another is a line here."""
 
 TYPICAL_STEPS: Mapping[str, tuple[int, int]] = {
-    LANE.task: (90, 90),
+    LANE.task: (150, 140),
     DRIVE.task: (150, 150),
     WIPE.task: (45, 90),
     CARRY.task: (250, 300),

@@ -1,10 +1,11 @@
-"""Small things under a pinhole grid: which pixels they may cover, and single rays for those.
+"""Small things: which rays they may be met by, and single rays for those.
 
 A packet tests all its rays against each triangle that its pyramid touches. Seen from afar, or in a
 small picture, most shapes cover a handful of pixels, and most of those lie behind something else.
 So the box of each shape is projected once, which gives a rectangle of pixels; where nothing in it
 can be nearer than what the rays have met, the shape is passed by, and where few rays are left,
-these go down the mesh's tree one by one.
+these go down the mesh's tree one by one. Under other grids, and where packets are made up of pixels
+from here and there, rays are held against the mesh's box instead.
 
 A single ray is held against triangles by the very formulas of `intersect.hit_triangle`, so which
 way is taken changes no bit of a hit.
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleetloop.envs.trace.boxes import half_extents
-from fleetloop.envs.trace.intersect import DX, DY, DZ, T_MIN, T
+from fleetloop.envs.trace.intersect import DX, DY, DZ, LX, LY, LZ, T_MIN, T
 from fleetloop.envs.trace.jit import inline
 from fleetloop.envs.trace.layout import (
     CENTER,
@@ -161,12 +162,39 @@ def open_lanes(rectangle, origin, spots, near, f, inside):
 
 
 @inline
+def crossing_lanes(box, entry, f, inside):
+    """Marks the lanes that cross a local box before what they have met; returns how many.
+
+    Args:
+        box: (6,) centre and half extents.
+        entry: Of its instance.
+        f: A packet after `intersect.to_local`.
+        inside: (LANES,) written.
+    """
+    x, y, z = box[0] - entry[ORIGIN], box[1] - entry[ORIGIN + 1], box[2] - entry[ORIGIN + 2]
+    half_x, half_y, half_z = box[3], box[4], box[5]
+    count = np.int32(0)
+    for k in range(LANES):
+        ix = _ONE / off_zero(f[LX + k])
+        iy = _ONE / off_zero(f[LY + k])
+        iz = _ONE / off_zero(f[LZ + k])
+        tx, ty, tz = x * ix, y * iy, z * iz
+        hx, hy, hz = half_x * abs(ix), half_y * abs(iy), half_z * abs(iz)
+        enter = max(max(tx - hx, ty - hy), max(tz - hz, _ZERO))
+        leave = min(min(tx + hx, ty + hy), tz + hz)
+        inside[k] = np.int32((enter <= leave * _ROBUST) & (enter <= f[T + k]))
+    for k in range(LANES):
+        count = np.int32(count + inside[k])
+    return count
+
+
+@inline
 def cast_lanes(entry, mesh, meshes, inside, row, stack, f, i, row_at, primitive_at):
     """Sends the marked lanes down the tree of a mesh, one by one.
 
     Args:
         entry, mesh, meshes: Of the mesh.
-        inside: (LANES,) from `open_lanes`.
+        inside: (LANES,) from `open_lanes` or `crossing_lanes`.
         row: Of the mesh.
         stack: Scratch.
         f, i: A packet; its hits are replaced by nearer ones.

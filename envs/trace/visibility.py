@@ -44,6 +44,7 @@ from fleetloop.envs.trace.layout import (
     CAPSULE,
     CENTER,
     CLOSED,
+    CORNERS,
     COUNT,
     CYLINDER,
     KIND,
@@ -66,7 +67,7 @@ from fleetloop.envs.trace.layout import (
     MeshArrays,
     TileArrays,
 )
-from fleetloop.envs.trace.spots import Spots, cast_lanes, open_lanes, overlapping
+from fleetloop.envs.trace.spots import Spots, cast_lanes, crossing_lanes, open_lanes, overlapping
 
 # Scratch of `_hit_mesh`: eight planes as columns of normals, of their absolute values, and limits.
 _SIDES = 8
@@ -74,7 +75,11 @@ _DEPTH = 4
 _LIMIT = 6 * _SIDES
 _PLANE_FLOATS = 7 * _SIDES
 
+# How many triangles a packet can be held against in the time of one ray through the tree; measured.
+_TRIANGLES_PER_RAY = 8
+
 _ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
 _NONE = np.int32(0)
 
 
@@ -158,23 +163,39 @@ def _see_mesh(
     entry, mesh, meshes, spots, tile, near, bounds, reach, row, inside, planes, stack, f, bits, i
 ):
     """One mesh, by the cheapest way: not at all, ray by ray, or as a packet."""
-    count = LANES
+    count, few = np.int32(LANES), np.int32(0)
     if len(spots.rectangles) > 0:
         box, origin = spots.rectangles[row], spots.origin[tile]
         count = open_lanes(box, origin, spots, near, f, inside)
+        few = np.int32(min(2 + mesh[TRIANGLE_COUNT] // 2, 24))
+    if count > few:
+        to_local(entry, f)
+        count = crossing_lanes(meshes.nodes[mesh[NODE_BEGIN]], entry, f, inside)
+        few = _triangles_met(entry, mesh, bounds) // _TRIANGLES_PER_RAY
     if count == 0:
         return
-    if count <= _few(mesh):
+    if count <= few:
         cast_lanes(entry, mesh, meshes, inside, row, stack, f, i, ROW, PRIMITIVE)
     else:
-        to_local(entry, f)
         _hit_mesh(entry, mesh, meshes, bounds, reach, row, planes, stack, f, bits, i)
 
 
 @inline
-def _few(mesh):
-    """Up to how many rays are cheaper one by one than as a packet; measured."""
-    return min(2 + mesh[TRIANGLE_COUNT] // 2, 24)
+def _triangles_met(entry, mesh, bounds):
+    """About how many triangles of a mesh a packet's pyramid touches."""
+    uu, vv = _ZERO, _ZERO
+    for k in range(3):
+        u = bounds[CORNERS + 3 + k] - bounds[CORNERS + k]
+        v = bounds[CORNERS + 6 + k] - bounds[CORNERS + k]
+        uu += u * u
+        vv += v * v
+    x, y, z, radius = entry[CENTER], entry[CENTER + 1], entry[CENTER + 2], entry[RADIUS]
+    # Areas at the distance 1: of the pyramid, and of the mesh's bounding sphere.
+    pyramid = np.sqrt(uu * vv) * (x * x + y * y + z * z)
+    disc = np.float32(3.1416) * radius * radius
+    triangles = np.float32(mesh[TRIANGLE_COUNT])
+    # Rays that are too far apart for a pyramid meet all.
+    return np.int32(triangles * min(pyramid / disc, _ONE) if pyramid > _ZERO else triangles)
 
 
 @inline

@@ -58,3 +58,46 @@ def test_small_things_are_seen_as_packets_see_them(seed, pitch, camera_rotation,
     assert len(np.unique(slow["instance"])) > 10
     np.testing.assert_array_equal(fast["instance"], slow["instance"])
     np.testing.assert_array_equal(fast["depth"], slow["depth"])
+
+
+def ball(rings=24):
+    """A closed mesh of many small triangles, far more than packets have rays for."""
+    polar, around = np.meshgrid(np.linspace(0.0, np.pi, rings), np.arange(rings), indexing="ij")
+    azimuth = 2.0 * np.pi * around / rings
+    corners = np.stack(
+        [np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)], axis=-1
+    ).reshape(-1, 3)
+    a = (np.arange(rings - 1)[:, None] * rings + np.arange(rings)).ravel()
+    b = (np.arange(rings - 1)[:, None] * rings + (np.arange(rings) + 1) % rings).ravel()
+    faces = np.concatenate([np.stack([a, a + rings, b]), np.stack([b, a + rings, b + rings])], 1).T
+    return shapes.Mesh(0.5 * corners, faces)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_does_not_matter_which_rays_share_a_packet(seed):
+    """Near rays go as packets or one by one, by the mesh; those from all around one by one."""
+    scene, rng = street(seed), np.random.default_rng(seed)
+    for _ in range(40):
+        scene.add(ball(), rng.uniform([-10.0, -10.0, 0.0], [20.0, 10.0, 3.0]), rng.normal(size=4))
+    elevation = np.linspace(-0.4, 0.2, 32)[:, None]
+    azimuth = np.linspace(-np.pi, np.pi, 512, endpoint=False)[None, :]
+    flat = np.cos(elevation)
+    up = np.broadcast_to(np.sin(elevation), (32, 512))
+    directions = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), up], axis=-1)
+    directions = directions.astype(np.float32)
+    order = rng.permutation(32 * 512)
+
+    def traced(rays):
+        view = View(
+            rays=RayGrid(rays.reshape(32, 512, 3)),
+            position_m=np.array([0.0, 0.0, 1.5]),
+            rotation=np.eye(3),
+            outputs=frozenset({"range", "instance"}),
+            t_max_m=100.0,
+        )
+        return tracer.trace([(scene, view)])[0]
+
+    near, mixed = traced(directions), traced(directions.reshape(-1, 3)[order])
+    assert len(np.unique(near["instance"])) > 40
+    for name in ("range", "instance"):
+        np.testing.assert_array_equal(near[name].reshape(-1)[order], mixed[name].reshape(-1))

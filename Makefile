@@ -26,7 +26,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Install everything that running and testing need into .venv
+setup: $(STAMP) ## Install everything that running and testing need into .venv, and compile kernels
+	@$(BIN)/fleetloop warm
 $(STAMP): $(LOCK_STAMP) $(TORCH_STAMP) pyproject.toml
 	@echo "[4/4] Installing fleetloop"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

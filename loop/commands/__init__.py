@@ -35,6 +35,7 @@ COMMANDS: Registry[Callable[..., None]] = Registry(
         "scenario": "fleetloop.loop.commands.scenario:scenario",
         "ask": "fleetloop.loop.commands.ask:ask",
         "doctor": "fleetloop.loop.commands.doctor:doctor",
+        "warm": "fleetloop.loop.commands.warm:warm",
         "gallery": "fleetloop.loop.commands.gallery:gallery",
         "tour": "fleetloop.loop.commands.tour:tour",
         "loop": "fleetloop.loop.commands.loop:loop",
@@ -51,6 +52,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Recordings": ("record", "replay", "rerender", "repair", "view", "sheet", "film"),
     "Data sets": ("export", "validate", "stats", "filter", "split", "merge", "card", "realism"),
     "Worlds": ("map", "scenario", "tour", "gallery"),
-    "This installation": ("list", "doctor", "bench"),
+    "This installation": ("list", "doctor", "warm", "bench"),
 }
 """How `fleetloop --help` sorts them. A command that is in none is shown under `More`."""

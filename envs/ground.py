@@ -15,9 +15,12 @@ from fleetloop.envs.trace.jit import inline, kernel
 # ruff: noqa: ANN001, ANN201, ANN202
 
 
-STOREY_M = 0.75
+STOREY_M = 0.3
 """Surfaces at one place are of different storeys if more than this lies between their heights: more
-than kerbs, less than any clearance."""
+than kerbs, and so little that no step is left where maps let roads of two levels come close."""
+
+NEAR_M = 0.75
+"""What a wheel is on lies no further from its foot."""
 
 
 class Storeys(NamedTuple):
@@ -188,7 +191,7 @@ def _of_storey(i, j, a, b, z, raster):
         if place >= 0:
             height = raster.storeys.height_m[raster.storeys.row[p, q], place]
         plain += share * height
-        if abs(height - z) < STOREY_M:
+        if abs(height - z) < NEAR_M:
             total += share * height
             weight += share
     return total / weight if weight > 1e-6 else plain

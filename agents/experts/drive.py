@@ -196,8 +196,11 @@ def _full_beyond(truth: Observation, leave_m: float, lead: tuple[float, float, b
 def _untouched(
     style: DriveStyle, forecast: Forecast, accel: float, speed: float, wanted: float
 ) -> float:
-    """The acceleration, or the first gentler one whose way touches nobody."""
-    tried = [accel] + [step for step in (0.0, -1.5, -3.0, -5.0, -style.hardest_m_s2)
+    """The acceleration, or the first gentler one whose way touches nobody.
+
+    Gentle ones count too: with none between all and nothing it would creep up to a queue.
+    """
+    tried = [accel] + [step for step in (0.9, 0.45, 0.0, -1.5, -3.0, -5.0, -style.hardest_m_s2)
                        if step < accel]  # fmt: skip
     best, latest = tried[-1], -1.0
     for option in tried:

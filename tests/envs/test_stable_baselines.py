@@ -23,3 +23,19 @@ def test_the_checker_of_a_training_library_accepts_each_task(task, mode):
             checker.check_env(env, warn=True, skip_render_check=True)
         finally:
             env.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("action", ["pedals", "gears", "waypoints"])
+@pytest.mark.parametrize("physics", ["fast", "full"])
+@pytest.mark.parametrize(
+    "task", ["fleetloop/Drive-v0", "fleetloop/LaneFollow-v0", "fleetloop/Park-v0"]
+)
+def test_the_checker_accepts_the_car_in_each_of_its_kinds_of_action(task, physics, action):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        env = make_env(task, obs_mode="state", physics=physics, robot_options={"action": action})
+        try:
+            checker.check_env(env, warn=True, skip_render_check=True)
+        finally:
+            env.close()

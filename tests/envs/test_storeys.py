@@ -64,6 +64,15 @@ def test_each_road_is_the_ground_at_its_own_height(network, ground):
     assert set(np.round(points[:, 2]).tolist()) == {0.0, BRIDGE_M}
 
 
+@pytest.mark.parametrize("gap_m", [0.35, 0.6, 1.5])
+def test_roads_that_come_close_leave_no_step(tmp_path, gap_m):
+    path = crossing(tmp_path, 0.0, gap_m)
+    close = OPENDRIVE.build(OpenDriveConfig(path=str(path))).freeze()
+    ground = RasterGround(ground_raster(close))
+    points = close.lanes.xyz_m
+    np.testing.assert_allclose(ground.heights_m(points), points[:, 2], atol=0.02)
+
+
 def test_without_a_height_it_is_the_lowest_road(ground):
     assert ground.heights_m(np.array([[0.0, 0.0]]))[0] == pytest.approx(0.0, abs=0.02)
 

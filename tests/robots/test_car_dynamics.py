@@ -209,3 +209,28 @@ def test_way_points_on_a_circle_are_driven_as_a_circle(physics):
 def test_a_car_refuses_an_unknown_kind_of_action():
     with pytest.raises(ConfigError, match="pedals, gears or waypoints"):
         CarConfig(action="thoughts")
+
+
+@pytest.mark.parametrize("hz", RATES_HZ)
+def test_in_reverse_the_car_backs_up_to_a_walkers_pace_and_more_and_brakes_to_a_stop(hz):
+    driven = car(hz)
+    for _ in range(6 * hz):
+        driven.tick(0.0, 0.4, gear=-1.0)
+    assert -8.5 < driven.velocity_m_s[0] < -4.0, "no faster than manoeuvres are"
+    assert abs(driven.com_m[1]) < 0.01
+    before_m = driven.com_m[0]
+    for _ in range(4 * hz):
+        driven.tick(0.0, -1.0, gear=-1.0)
+    assert driven.speed_m_s < 0.02
+    assert -8.0 < driven.com_m[0] - before_m < -1.0
+
+
+def test_backwards_the_car_turns_about_the_same_circle():
+    for gear in (1.0, -1.0):
+        driven = car(240)
+        for _ in range(4 * 240):
+            driven.tick(0.5, 0.08 if driven.speed_m_s < 2.0 else 0.0, gear=gear)
+        radius_m = driven.speed_m_s / abs(driven.angular_rad_s[2])
+        wanted_m = PARAMS.wheelbase_m / np.tan(0.5 * PARAMS.max_steer_rad)
+        assert radius_m == pytest.approx(wanted_m, rel=0.1)
+        assert np.sign(driven.angular_rad_s[2]) == gear

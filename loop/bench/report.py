@@ -67,6 +67,32 @@ def save(path: Path, rows: Sequence[Row], agreements: Sequence[Agreement]) -> No
     part.replace(path)
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """A table for documents: our CPU time, and how many times as much each other one takes."""
+    others = sorted({_label(row) for row in rows if row.who not in (OURS, PYBULLET)})
+    names = [PYBULLET, *others]
+    heads = ["scene", "what", "size", "fleetloop, CPU ms", *(f"{name}, x" for name in names)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for ours in rows:
+        if ours.who != OURS:
+            continue
+        times = dict.fromkeys(names, "")
+        for row in rows:
+            same = (ours.scene, ours.what, ours.size) == (row.scene, row.what, row.size)
+            found = ratio(row, rows) if same else None
+            if found is not None and _label(row) in times:
+                wanted = asked(row)
+                told = f"{found:.1f}" if found < 10 else f"{found:.0f}"
+                times[_label(row)] = told if wanted is None else f"{told} ({wanted:.0f})"
+        cells = [ours.scene, ours.what, ours.size, f"{ours.cost.cpu_ms:.2f}", *times.values()]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _label(row: Row) -> str:
+    return f"{row.who} ({row.note.split(';')[0]})" if row.note else row.who
+
+
 def plot(path: Path, rows: Sequence[Row]) -> None:
     """Draws CPU time against picture size for both scenes, one line for each renderer.
 
@@ -84,8 +110,7 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
         for row in rows:
             if row.scene == scene and row.what == PICTURE:
                 width, height = (int(side) for side in row.size.split("x"))
-                label = f"{row.who} ({row.note.split(';')[0]})" if row.note else row.who
-                lines.setdefault(label, []).append((width * height, row.cost.cpu_ms))
+                lines.setdefault(_label(row), []).append((width * height, row.cost.cpu_ms))
         for label, points in lines.items():
             bold = 2.5 if label == OURS else 1.0
             pane.loglog(*zip(*points, strict=True), marker="o", label=label, linewidth=bold)

@@ -82,7 +82,8 @@ def _sensors(out: Path, repeats: int, threads: int, rivals: bool, quick: bool) -
                 progress.update(bar, advance=1)
     _print_rows(rows, agreements)
     report.save(out / "sensors.json", rows, agreements)
-    console.print(f"All figures are in {out / 'sensors.json'}.")
+    (out / "sensors.md").write_text(report.markdown(rows))
+    console.print(f"All figures are in {out / 'sensors.json'}, as a table in {out / 'sensors.md'}.")
     try:
         report.plot(out / "sensors.png", rows)
         console.print(f"The plot is {out / 'sensors.png'}.")

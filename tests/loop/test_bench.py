@@ -52,6 +52,18 @@ def test_what_is_saved_can_be_read_again(tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["sensors.json"]
 
 
+def test_the_table_for_documents_has_a_line_for_each_of_ours_and_a_column_for_each_other():
+    rows = [row(OURS, 1.0), row(PYBULLET, 19.0), row("embreex", 4.25), row(OURS, 2.0, "320x240")]
+    table = [
+        [cell.strip() for cell in line.split("|")] for line in report.markdown(rows).splitlines()
+    ]
+    assert table[0][1:-1] == [
+        *("scene", "what", "size", "fleetloop, CPU ms", "PyBullet, x", "embreex, x")
+    ]  # fmt: skip
+    assert table[2][3:-1] == ["84x84", "1.00", "19 (20)", "4.2"]
+    assert table[3][3:-1] == ["320x240", "2.00", "", ""]
+
+
 def test_a_stage_that_gains_nothing_from_vectors_has_lost_them():
     assert Gain(stage="box", us=10.0, scalar_us=40.0).healthy
     assert not Gain(stage="box", us=39.0, scalar_us=40.0).healthy

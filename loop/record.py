@@ -18,6 +18,7 @@ from fleetloop.agents.rollout import rollout
 from fleetloop.core.errors import ConfigError, StorageError
 from fleetloop.core.rng import check_seed
 from fleetloop.core.types import EpisodeMeta, Outcome, Step
+from fleetloop.core.versions import CODE, code_hash
 from fleetloop.datasets.log.reader import EpisodeLog
 from fleetloop.datasets.log.writer import EpisodeWriter
 from fleetloop.envs.env import RobotEnv
@@ -71,11 +72,13 @@ class Recorded:
         path: Its log.
         outcome: How it ended.
         was_there: Whether an earlier run had recorded it.
+        other_code: Whether that run was of other code than this.
     """
 
     path: Path
     outcome: Outcome
     was_there: bool
+    other_code: bool = False
 
 
 def record(
@@ -101,9 +104,11 @@ def record(
             for number, seed in enumerate(plan.episode_seeds()):
                 meta = env.episode_meta(policy.name, seed=seed)
                 path = writer.path(meta.episode_id)
-                was_there = path.exists()
+                was_there, other_code = path.exists(), False
                 if was_there:
-                    outcome = _same_outcome(path, meta, plan)
+                    log = EpisodeLog(path)
+                    outcome = _same_outcome(log, meta, plan)
+                    other_code = log.meta.versions.get(CODE) != code_hash()
                 else:
                     outcome = rollout(
                         env,
@@ -113,7 +118,9 @@ def record(
                         max_steps=plan.max_steps,
                         on_step=partial(on_step, number),
                     )
-                done.append(Recorded(path=path, outcome=outcome, was_there=was_there))
+                done.append(
+                    Recorded(path=path, outcome=outcome, was_there=was_there, other_code=other_code)
+                )
                 on_episode(number, done[-1])
     finally:
         env.close()
@@ -132,20 +139,19 @@ def make_policy(name: str, task: str, env: RobotEnv) -> Policy[Any]:
     return EXPERTS.get(task)()
 
 
-def _same_outcome(path: Path, meta: EpisodeMeta, plan: RecordPlan) -> Outcome:
+def _same_outcome(log: EpisodeLog, meta: EpisodeMeta, plan: RecordPlan) -> Outcome:
     """The outcome of an episode that is there, if it is the one that the plan would record."""
-    log = EpisodeLog(path)
     asked = (meta.config_hash, meta.policy, plan.lossless)
     there = (log.meta.config_hash, log.meta.policy, log.lossless)
     if log.outcome is None:
-        raise StorageError(f"{path} was cut and repaired: move it away to record it anew.")
+        raise StorageError(f"{log.path} was cut and repaired: move it away to record it anew.")
     if log.outcome.cause == "max_steps":
         as_long = log.outcome.steps == plan.max_steps
     else:
         as_long = plan.max_steps is None or log.outcome.steps <= plan.max_steps
     if asked != there or not as_long:
         raise StorageError(
-            f"{path} was recorded with other options ({log.meta.policy}, config "
+            f"{log.path} was recorded with other options ({log.meta.policy}, config "
             f"{log.meta.config_hash[:12]}): choose another folder."
         )
     return log.outcome

@@ -73,6 +73,8 @@ def _told(recorded: Any) -> str:  # noqa: ANN401 - Recorded, whose module is slo
     outcome = recorded.outcome
     end = "[green]done[/green]" if outcome.success else f"[yellow]{outcome.cause}[/yellow]"
     there = " (was there)" if recorded.was_there else ""
+    if recorded.other_code:
+        there += " [yellow]made by other code[/yellow]: `fleetloop replay` compares it"
     return (
         f"{recorded.path.name}: {outcome.steps} steps, {outcome.duration_s:.1f} s, {end}, "
         f"digest {outcome.digest[:16]}{there}"

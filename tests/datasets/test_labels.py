@@ -214,3 +214,19 @@ def test_labels_say_what_is_missing(made_up, tmp_path):
         camera_labels(episode, "eye", 0)
     with pytest.raises(ConfigError, match="label `instance`"):
         range_labels(episode, "lidar", 0)
+
+
+def test_kitti_has_no_place_for_less_than_a_pixel():
+    """Its boxes end a pixel earlier: a person 300 m away, half a pixel wide, would have none."""
+    from fleetloop.datasets.export.kitti.frames import label_lines
+
+    objects = boxes_at((10.0, 0.0, 1.5), (300.0, 40.0, 1.5), sizes=[(1, 1, 1), (0.5, 0.5, 3.0)])
+    instance, depth_m = drawn(objects, WIDE)
+    far = project_points(WIDE, np.array([-40.0, 0.0, 300.0]))[0].astype(int)
+    instance[far[1], far[0]] = 2
+    labels = label_picture(objects, WIDE, CAMERA, instance, depth_m)
+    assert labels.visible_px[1] > 0
+    (line,) = label_lines(labels, [43])
+    left, top, right, below = map(float, line.split()[4:8])
+    assert right > left
+    assert below > top

@@ -63,6 +63,7 @@ def test_recording_again_keeps_what_is_there(recorded):
     before = {path.name: path.read_bytes() for path in (place / "data").iterdir()}
     told = fleetloop("record", "--out", "data", *SMALL, cwd=place)
     assert told.count("(was there)") == 2
+    assert "other code" not in told
     assert {path.name: path.read_bytes() for path in (place / "data").iterdir()} == before
 
 
@@ -92,6 +93,9 @@ def test_replay_says_when_other_code_made_a_log(recorded, tmp_path):
             for record in log.records():
                 writer.add(record)
             writer.end(log.outcome)
+    options = ("--out", "older", "--episodes", "1", "--seed", "1", *SMALL[2:])
+    told = fleetloop("record", *options, cwd=tmp_path)
+    assert "(was there) made by other code" in told
     assert f"made by other code: {'0' * 16}" in fleetloop("replay", "older", cwd=tmp_path)
     assert "does not say which code made it" in fleetloop("replay", "silent", cwd=tmp_path)
 

@@ -229,7 +229,11 @@ def _signals(episode: RecordedEpisode, frames: Frames) -> Iterator[Signal]:
                     source=f"{lidar}.{name}", target="velodyne", resampling=resampled,
                     lossy="motion within the sweep taken out",
                 )  # fmt: skip
-    yield Signal(source="objects", target="label_2, oxts", lossy="boxes in one camera; true path")
+    yield Signal(
+        source="objects",
+        target="label_2, oxts",
+        lossy="boxes of a pixel or more in one camera; true path",
+    )
 
 
 def _dropped(episode: RecordedEpisode, frames: Frames) -> Iterator[Dropped]:

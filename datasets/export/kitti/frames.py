@@ -103,12 +103,17 @@ def label_lines(labels: CameraLabels, kinds: Sequence[int]) -> list[str]:
 
     Args:
         labels: Of the picture.
-        kinds: Classes to write; those without a type of KITTI's are `Misc`.
+        kinds: Classes to write; those without a type of KITTI's are `Misc`. What is less than a
+            pixel wide or high is left out.
     """
     lines = []
     for row in range(len(labels.names)):
         semantic = int(labels.semantic[row])
         if semantic not in kinds or labels.visible_px[row] == 0:
+            continue
+        left, top, right, below = labels.amodal_px[row].tolist()
+        # KITTI's boxes end a pixel earlier: of less than a pixel nothing would be left.
+        if right - left < 1.0 or below - top < 1.0:
             continue
         pose = Pose(
             labels.camera_T_object.position_m[row], labels.camera_T_object.quaternion_xyzw[row]
@@ -120,12 +125,11 @@ def label_lines(labels: CameraLabels, kinds: Sequence[int]) -> list[str]:
         # KITTI's heading turns about the camera's y axis, which points down; 0 looks right.
         heading = math.atan2(-ahead[2], ahead[0])
         alpha = _wrapped(heading - math.atan2(x, z))
-        left, top, right, below = labels.amodal_px[row].tolist()
         occluded = float(labels.occluded[row])
         told = [
             TYPES.get(SemanticClass(semantic), "Misc"), f"{labels.truncated[row]:.2f}",
             str(int(occluded > 0.1) + int(occluded > 0.5)), f"{alpha:.4f}",
-            *(f"{v:.2f}" for v in (left, top, max(right - 1.0, left), max(below - 1.0, top))),
+            *(f"{v:.2f}" for v in (left, top, right - 1.0, below - 1.0)),
             *(f"{v:.4f}" for v in (height, width, length, x, y, z)), f"{heading:.4f}",
         ]  # fmt: skip
         lines.append(" ".join(told))

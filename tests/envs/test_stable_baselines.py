@@ -39,3 +39,16 @@ def test_the_checker_accepts_the_car_in_each_of_its_kinds_of_action(task, physic
             checker.check_env(env, warn=True, skip_render_check=True)
         finally:
             env.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["task", "residual", "joint"])
+@pytest.mark.parametrize("task", [name for name in sorted(TASKS) if "Humanoid" in name])
+def test_the_checker_accepts_each_mode_of_action_of_the_humanoid(task, mode):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        env = make_env(task, obs_mode="state", robot_options={"action_mode": mode})
+        try:
+            checker.check_env(env, warn=True, skip_render_check=True)
+        finally:
+            env.close()

@@ -20,7 +20,7 @@ from fleetloop.agents.brain.network import Brain
 from fleetloop.core.config import from_json, to_json
 from fleetloop.core.errors import DamagedFileError, FleetloopError, SchemaError, StorageError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS = "weights.safetensors"
 CARD = "brain.json"
 LARGEST_CARD_BYTES = 1 << 24
@@ -103,6 +103,12 @@ def read_card(folder: Path) -> BrainCard:
         raise SchemaError(
             f"{path} is of format version {version}; this fleetloop reads up to {FORMAT_VERSION}: "
             "install a newer one."
+        )
+    if version < FORMAT_VERSION:
+        raise SchemaError(
+            f"{path} is of format version {version}, whose networks had other weights; this "
+            f"fleetloop reads {FORMAT_VERSION}: train the brain again, or keep to the "
+            "version that made it."
         )
     try:
         return from_json(BrainCard, data)

@@ -77,6 +77,7 @@ def test_damage_and_other_versions_are_told(spec, tmp_path):
     card = json.loads((tmp_path / CARD).read_text())
     for change, error, told in (
         ({"format_version": 99}, SchemaError, "version 99"),
+        ({"format_version": 1}, SchemaError, "train the brain again"),
         ({"brain": {**card["brain"], "wings": 2}}, SchemaError, "wings"),
         ({"brain": {**card["brain"], "d": 32}}, SchemaError, "do not fit"),
     ):

@@ -126,7 +126,12 @@ def test_a_stopped_recording_is_finished_by_the_next_run(tmp_path, recorded):
     command = [sys.executable, "-m", "fleetloop.loop.cli", "record", "--out", "data"]
     options = ["--episodes", "2", "--max-steps", "4", "--rig", "front64"]
     process = subprocess.Popen(
-        [*command, *options], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, *options],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Tests that a shell runs in the background are deaf to it, and so would be the child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("data/*")) and time.monotonic() < deadline:

@@ -14,7 +14,7 @@ import argparse
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -31,6 +31,7 @@ from fleetloop.envs.dynamics import DynamicsBook
 from fleetloop.envs.registration import make_env
 
 FRAMES = 60
+PERIOD_NS = 33_333_333
 TARGET_ADDED_MS = 1.0
 TARGET_SAMPLES_PER_CPU_S = 266.0
 EYES = ("left", "right")
@@ -106,13 +107,15 @@ def cheapest_ms(call: Callable[[], object], repeats: int, frames: int) -> float:
     return best * 1e3 / frames
 
 
-def write(folder: Path, made: list[np.ndarray], *, times: int = 1) -> Path:
-    """Records pictures of two cameras into one log."""
+def write(
+    folder: Path, made: list[np.ndarray], records: Sequence[Dynamics], *, times: int = 1
+) -> Path:
+    """Records pictures of two cameras, and a record of dynamics with each, into one log."""
     writer = EpisodeWriter(folder)
     writer.begin(META, SCHEMAS)
     for number in range(len(made) * times):
-        t_ns = number * 33_333_333
-        writer.add_dynamics(dynamics(t_ns))
+        t_ns = number * PERIOD_NS
+        writer.add_dynamics(records[number])
         writer.add_sample(
             Sample(
                 sensor=EYES[number % 2], seq=number // 2, t_capture_start_ns=t_ns,
@@ -124,10 +127,12 @@ def write(folder: Path, made: list[np.ndarray], *, times: int = 1) -> Path:
     return writer.path(META.episode_id)
 
 
-def peak_mib(folder: Path, made: list[np.ndarray], times: int) -> float:
+def peak_mib(
+    folder: Path, made: list[np.ndarray], records: Sequence[Dynamics], times: int
+) -> float:
     """Largest memory that Python held while it recorded."""
     tracemalloc.start()
-    write(folder, made, times=times)
+    write(folder, made, records, times=times)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / 2**20
@@ -139,6 +144,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     repeats = parser.parse_args().repeats
     made = pictures(FRAMES)
+    records = [dynamics(number * PERIOD_NS) for number in range(12 * FRAMES)]
     swapped = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in made]
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     with tempfile.TemporaryDirectory() as place:
@@ -155,9 +161,9 @@ def main() -> None:
                 cheapest_ms(lambda: [cv2.imencode(".jpg", p, quality) for p in swapped], 1, FRAMES),
             )
             recorded = min(
-                recorded, cheapest_ms(lambda: write(fresh(), made, times=2), 1, 2 * FRAMES)
+                recorded, cheapest_ms(lambda: write(fresh(), made, records, times=2), 1, 2 * FRAMES)
             )
-        episode = RecordedEpisode(write(fresh(), made, times=5))
+        episode = RecordedEpisode(write(fresh(), made, records, times=5))
         order = np.random.default_rng(1).permutation(episode.count("left"))
 
         def read() -> None:
@@ -166,7 +172,7 @@ def main() -> None:
                     episode.sample(eye, number, ["rgb"])
 
         read_ms = cheapest_ms(read, repeats, len(order))
-        short, long = peak_mib(fresh(), made, 2), peak_mib(fresh(), made, 12)
+        short, long = (peak_mib(fresh(), made, records, times) for times in (2, 12))
     truth = truth_ms(repeats)
     added = recorded - encoder
     per_s = 1e3 / read_ms

@@ -100,6 +100,11 @@ class Stream:
         return stream
 
 
+Scratch = dict[tuple[int, ...], npt.NDArray[np.uint8]]
+"""Room for a picture, by shape, that the next one overwrites: touching fresh memory for each costs
+more than what is done in it. Whoever encodes keeps one; it is not for several threads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """How a kind of stream becomes a message and back.
@@ -107,13 +112,13 @@ class Codec:
     Attributes:
         message: Protobuf class.
         lossless: Whether the arrays come back bit for bit.
-        encode: Fields of a sample to a message.
+        encode: Fields of a sample to a message, with room to work in.
         decode: A message to arrays.
     """
 
     message: Any
     lossless: bool
-    encode: Callable[[Stream, Schema, Sample], Any]
+    encode: Callable[[Stream, Schema, Sample, Scratch], Any]
     decode: Callable[[Stream, Schema, Any], Arrays]
 
 
@@ -182,7 +187,7 @@ def _columns(dtype: np.dtype[Any], stream: Stream, schema: Schema) -> dict[str, 
     }
 
 
-def _encode_points(stream: Stream, schema: Schema, sample: Sample) -> PointCloud:
+def _encode_points(stream: Stream, schema: Schema, sample: Sample, scratch: Scratch) -> PointCloud:
     dtype = _point_dtype(stream, schema)
     grid = schema["point_m"].shape[:-1]
     packed = np.empty(grid, dtype)
@@ -217,11 +222,15 @@ def _decode_points(stream: Stream, schema: Schema, message: Any) -> Arrays:  # n
     return arrays
 
 
-def _encode_jpeg(stream: Stream, schema: Schema, sample: Sample) -> CompressedImage:
+def _encode_jpeg(
+    stream: Stream, schema: Schema, sample: Sample, scratch: Scratch
+) -> CompressedImage:
     picture = sample.data[stream.fields[0]]
-    done, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
+    swapped = scratch.get(picture.shape)
+    if swapped is None:
+        swapped = scratch[picture.shape] = np.empty(picture.shape, np.uint8)
+    cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=swapped)
+    done, encoded = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise SchemaError(f"OpenCV cannot encode {stream.topic} {picture.shape} as JPEG.")
     message = CompressedImage(frame_id=sample.sensor, format="jpeg", data=encoded.tobytes())
@@ -238,7 +247,7 @@ def _decode_jpeg(stream: Stream, schema: Schema, message: Any) -> Arrays:  # noq
     return {name: picture}
 
 
-def _encode_raw(stream: Stream, schema: Schema, sample: Sample) -> RawImage:
+def _encode_raw(stream: Stream, schema: Schema, sample: Sample, scratch: Scratch) -> RawImage:
     name = stream.fields[0]
     array, field = sample.data[name], schema[name]
     channels = field.shape[2] if len(field.shape) == 3 else 1

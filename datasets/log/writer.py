@@ -43,7 +43,7 @@ from fleetloop.datasets.log.messages import (
     descriptor_set,
     put_array,
 )
-from fleetloop.datasets.log.streams import CODECS, plan_streams, stamp
+from fleetloop.datasets.log.streams import CODECS, Scratch, plan_streams, stamp
 
 LIBRARY = "fleetloop"
 FORMAT_VERSION = 1
@@ -199,6 +199,7 @@ class _OpenEpisode:
         self._channels: dict[str, int] = {}
         self._message_schemas: dict[str, int] = {}
         self._boxes_ns = 0
+        self._scratch: Scratch = {}
         self._guarded(lambda: self._start(meta, lossless))
 
     def add_sample(self, sample: Sample) -> None:
@@ -286,7 +287,8 @@ class _OpenEpisode:
         self._add(f"/sensor/{sample.sensor}", message, sample)
         schema = self._schemas[sample.sensor]
         for stream in streams:
-            self._add(stream.topic, CODECS[stream.kind].encode(stream, schema, sample), sample)
+            message = CODECS[stream.kind].encode(stream, schema, sample, self._scratch)
+            self._add(stream.topic, message, sample)
         self._mirror(sample)
 
     def _write_step(self, step: Step) -> None:

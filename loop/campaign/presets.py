@@ -27,7 +27,7 @@ LANE = TaskRow(
     first_episodes=4,
     round_episodes=6,
     dev_cases=5,
-    test_cases=14,
+    test_cases=20,
     round_frames=600,
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import SchemaError
+from fleetloop.core.checks import check_columns
 from fleetloop.core.frames import FloatArray
 
 GROUND = 0
@@ -95,8 +95,8 @@ class Dynamics:
     contact_has_force: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        self._check(_BODIES, len(self.names), "bodies")
-        self._check(_CONTACTS, len(self.contact_parts), "contacts")
+        check_columns(self, "bodies", _BODIES, len(self.names))
+        check_columns(self, "contacts", _CONTACTS, len(self.contact_parts))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -117,17 +117,3 @@ class Dynamics:
     def forces_n(self) -> FloatArray:
         """Normal and friction force on the first of each contact, world axes, (m, 3)."""
         return self.contact_normal * self.contact_normal_n[:, None] + self.contact_friction_n
-
-    def _check(
-        self, columns: Mapping[str, tuple[str, tuple[int, ...]]], count: int, what: str
-    ) -> None:
-        for name, (dtype, shape) in columns.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != (count, *shape):
-                raise SchemaError(
-                    f"The {name} of {count} {what} should be {dtype}{(count, *shape)}, got "
-                    f"{array.dtype}{array.shape}."
-                )
-            if dtype == "float64" and not np.isfinite(array).all():
-                raise SchemaError(f"The {name} of {what} holds NaN or infinity.")
-            array.setflags(write=False)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleetloop.core.errors import SchemaError
+from fleetloop.core.checks import check_columns
 from fleetloop.core.frames import FloatArray, Pose
 
 EGO = "robot"
@@ -78,8 +78,8 @@ class Objects:
     key_point_m: FloatArray
 
     def __post_init__(self) -> None:
-        self._check(_COLUMNS, len(self.names))
-        self._check(_POINT_COLUMNS, len(self.key_point_names))
+        check_columns(self, "objects", _COLUMNS, len(self.names))
+        check_columns(self, "objects", _POINT_COLUMNS, len(self.key_point_names))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -130,18 +130,6 @@ class Objects:
             key_point_names=self.key_point_names + rest.key_point_names,
             **columns,
         )
-
-    def _check(self, columns: Mapping[str, tuple[str, tuple[int, ...]]], count: int) -> None:
-        for name, (dtype, shape) in columns.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != (count, *shape):
-                raise SchemaError(
-                    f"The {name} of {count} objects should be {dtype}{(count, *shape)}, got "
-                    f"{array.dtype}{array.shape}."
-                )
-            if dtype == "float64" and not np.isfinite(array).all():
-                raise SchemaError(f"The {name} of objects holds NaN or infinity.")
-            array.setflags(write=False)
 
 
 def no_objects(t_ns: int = 0, *, complete: bool = True) -> Objects:

@@ -8,7 +8,6 @@ that stays, and a little noise. Both sizes are assumptions for a calibrated arm,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fleetloop.core.checks import check_not_negative
 from fleetloop.core.errors import ConfigError
 from fleetloop.core.frames import Pose
 from fleetloop.core.spec import Field, Schema
@@ -48,12 +48,7 @@ class LinkPoseConfig(SensorConfig):
 
     def __post_init__(self) -> None:
         SensorConfig.__post_init__(self)
-        for name in ("offset_m", "noise_m", "slip_m"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ConfigError(
-                    f"The {name} of sensor {self.name!r} is {value!r}: use 0 or more metres."
-                )
+        check_not_negative(self, f"sensor {self.name!r}", "offset_m", "noise_m", "slip_m")
 
 
 class LinkPose:
@@ -106,8 +101,7 @@ class LinkPose:
             )
         origin: Pose = links[config.origin].world_T_link
         true_m = origin.inverse().transform_points(capture.world_T_sensor.position_m)
-        fault = capture.faults.get("bias_jump")
-        slip_m = 0.0 if fault is None else fault.severity * config.slip_m
+        slip_m = capture.severity("bias_jump") * config.slip_m
         noise_m = config.noise_m * rng.standard_normal(3)
         told_m = true_m + state["offset_m"] + noise_m + slip_m
         return {"position_m": told_m.astype(np.float32)}, state
